@@ -1,0 +1,71 @@
+"""Which function runs when a kernel's name is called: ours, its plain twin, or one that a user swapped in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from types import MappingProxyType
+
+from . import jit, reference
+
+#: Every kernel by name, as the public function that looks here before it runs.
+KERNELS: dict[str, Callable] = {}
+
+_swapped: ContextVar[Mapping[str, Callable]] = ContextVar("swapped kernels", default=MappingProxyType({}))
+
+
+def kernel(function: Callable) -> Callable:
+    """Register a public kernel: calling it runs what `use` put in its place, else `function`, or its twin uncompiled."""
+    name = function.__name__
+    own = function if jit.COMPILED else getattr(reference, name)
+
+    @wraps(function)
+    def call(*arguments, **keywords):
+        return _swapped.get().get(name, own)(*arguments, **keywords)
+
+    KERNELS[name] = call
+    return call
+
+
+def is_swapped() -> bool:
+    """Whether any kernel is swapped here: a Program then runs op by op through this table."""
+    return bool(_swapped.get())
+
+
+@contextmanager
+def use(**swapped: Callable) -> Iterator[None]:
+    """Swap kernels under the whole engine, for as long as the `with` block runs and in this thread alone.
+
+    Parameters
+    ----------
+    **swapped
+        Functions by the name of the kernel that each replaces, taking that kernel's arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import kernels
+    >>> def noisy(a, b):
+    ...     print("gemm", a.shape, b.shape)
+    ...     return a @ b
+    >>> with kernels.use(gemm=noisy):
+    ...     _ = kernels.gemm(np.ones((2, 3), "f4"), np.ones((3, 4), "f4"))
+    gemm (2, 3) (3, 4)
+    """
+    for name, function in swapped.items():
+        if name not in KERNELS:
+            raise ValueError(f"no kernel is named {name!r}; there are {', '.join(sorted(KERNELS))}")
+        if not callable(function):
+            raise TypeError(f"the kernel {name} (={function!r}) must be a function")
+    token = _swapped.set(MappingProxyType({**_swapped.get(), **swapped}))
+    try:
+        yield
+    finally:
+        _swapped.reset(token)
+
+
+def use_reference():
+    """Run every kernel as its plain twin, so that a debugger can step into the loops; a context manager as `use` is."""
+    return use(**{name: getattr(reference, name) for name in KERNELS})
