@@ -1,0 +1,26 @@
+"""The network as a graph: one tracer, whose users count, cut, quantise and lower."""
+
+from .module import GraphModule, copy_nodes, place, to_module
+from .node import Constant, Graph, Node, Parameter
+from .rules import register
+from .serial import from_json, to_json
+from .summary import Summary, summary
+from .trace import evaluating, trace
+
+__all__ = [
+    "Constant",
+    "Graph",
+    "GraphModule",
+    "Node",
+    "Parameter",
+    "Summary",
+    "copy_nodes",
+    "evaluating",
+    "from_json",
+    "place",
+    "register",
+    "summary",
+    "to_json",
+    "to_module",
+    "trace",
+]

@@ -1,0 +1,303 @@
+"""What every kernel and its twin ask of their arguments, and the geometry of sliding windows, in one place.
+
+An error names the argument, its value and what was expected. Arrays leave here as C-contiguous, aligned and writable
+ones of one floating dtype: compiled code is specialised for exactly these, and anything else would compile it anew.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import NamedTuple
+
+import numpy as np
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def whole(name: str, value, least: int) -> int:
+    """`value` as an int that is at least `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"`{name}` (={value!r}) must be an int") from None
+    if number < least:
+        raise ValueError(f"`{name}` (={number}) must be at least {least}")
+    return number
+
+
+def array(name: str, value, *dtypes: type) -> np.ndarray:
+    """`value` as a C-contiguous, aligned, writable array, if its dtype is one of `dtypes`; a copy only where needed."""
+    given = np.asarray(value)
+    if given.dtype not in dtypes:
+        allowed = " or ".join(str(np.dtype(dtype)) for dtype in dtypes)
+        raise TypeError(f"`{name}` (dtype {given.dtype}) must be {allowed}")
+    return given if given.flags.carray else np.require(given, requirements=["C", "A", "W", "E"])
+
+
+def floats(**arguments) -> list[np.ndarray | None]:
+    """Each argument as `array` gives it, in the dtype of the first one, float32 or float64. None stays None.
+
+    Examples
+    --------
+    >>> x, bias = floats(x=np.ones((2, 3), "f4"), bias=np.ones(3))
+    >>> bias.dtype
+    dtype('float32')
+    """
+    checked = [None if value is None else array(name, value, *FLOATS) for name, value in arguments.items()]
+    dtype = checked[0].dtype
+    return [value if value is None else value.astype(dtype, copy=False) for value in checked]
+
+
+def rank(name: str, value: np.ndarray, axes: str) -> None:
+    """`value` has one axis for each word of `axes`."""
+    if value.ndim != len(axes.split()):
+        raise ValueError(f"`{name}` (shape {value.shape}) must have the axes ({', '.join(axes.split())})")
+
+
+def shape(name: str, value: np.ndarray | None, expected: tuple[int, ...]) -> None:
+    """`value` has the shape `expected`, or is None."""
+    if value is not None and value.shape != tuple(expected):
+        raise ValueError(f"`{name}` (shape {value.shape}) must have the shape {tuple(expected)}")
+
+
+def shape_tuple(name: str, value, axes: int) -> tuple[int, ...]:
+    """`value` as a shape with that many axes."""
+    try:
+        sizes = tuple(operator.index(size) for size in value)
+    except TypeError:
+        raise TypeError(f"`{name}` (={value!r}) must be a tuple of ints") from None
+    if len(sizes) != axes or min(sizes) < 0:
+        raise ValueError(f"`{name}` (={sizes}) must have {axes} sizes of at least 0")
+    return sizes
+
+
+class Window(NamedTuple):
+    """A window of `size_y` × `size_x` that steps by `stride` over images padded by `top`, `bottom`, `left`, `right`."""
+
+    size_y: int
+    size_x: int
+    stride: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+    out_y: int
+    out_x: int
+
+
+def padding_sides(padding, size: tuple[int, int], stride: int, image: tuple[int, int]) -> tuple[int, int, int, int]:
+    """`padding` as (top, bottom, left, right): from an int, four ints, or "same" as TensorFlow counts it.
+
+    "same" gives ⌈image / stride⌉ outputs; an odd row or column of padding goes to the bottom and the right.
+    """
+    if isinstance(padding, str):
+        if padding != "same":
+            raise ValueError(f'`padding` (={padding!r}) must be an int, (top, bottom, left, right) or "same"')
+        total = [max((-(-length // stride) - 1) * stride + k - length, 0) for k, length in zip(size, image, strict=True)]
+        return total[0] // 2, total[0] - total[0] // 2, total[1] // 2, total[1] - total[1] // 2
+    if isinstance(padding, (tuple, list)):
+        if len(padding) != 4:
+            raise ValueError(f'`padding` (={padding!r}) must be an int, (top, bottom, left, right) or "same"')
+        top, bottom, left, right = (whole("padding", side, 0) for side in padding)
+        return top, bottom, left, right
+    return (whole("padding", padding, 0),) * 4
+
+
+def window(input_shape: tuple[int, ...], size, stride: int, padding) -> Window:
+    """The geometry of a window of `size`, an int or (height, width), on images of `input_shape` (n, y, x, c).
+
+    Examples
+    --------
+    >>> window((1, 28, 28, 3), size=3, stride=2, padding="same")
+    Window(size_y=3, size_x=3, stride=2, top=0, bottom=1, left=0, right=1, out_y=14, out_x=14)
+    """
+    size_y, size_x = (whole("size", side, 1) for side in (size if isinstance(size, (tuple, list)) else (size, size)))
+    stride = whole("stride", stride, 1)
+    _, in_y, in_x, _ = input_shape
+    sides = top, bottom, left, right = padding_sides(padding, (size_y, size_x), stride, (in_y, in_x))
+    padded_y, padded_x = in_y + top + bottom, in_x + left + right
+    if padded_y < size_y or padded_x < size_x:
+        raise ValueError(
+            f"a window of {size_y}×{size_x} does not fit an image of {in_y}×{in_x} with `padding` (={padding!r}): "
+            f"padded it has {padded_y}×{padded_x}"
+        )
+    return Window(size_y, size_x, stride, *sides, (padded_y - size_y) // stride + 1, (padded_x - size_x) // stride + 1)
+
+
+def product(a: np.ndarray, b: np.ndarray) -> None:
+    """`a` (m, k) can be multiplied by `b` (k, n)."""
+    rank("a", a, "m k")
+    rank("b", b, "k n")
+    if a.shape[1] != b.shape[0]:
+        raise ValueError(f"`b` (shape {b.shape}) must have {a.shape[1]} rows, as many as `a` (shape {a.shape}) has columns")
+
+
+def _filter_window(input_shape, weight_shape, stride, padding) -> Window:
+    """The geometry of a convolution whose filter has the input's channels on its third axis, depthwise or not."""
+    if weight_shape[2] != input_shape[3]:
+        raise ValueError(
+            f"`weight` (shape {tuple(weight_shape)}) must have {input_shape[3]} input channels, "
+            f"as many as the images (shape {tuple(input_shape)})"
+        )
+    if 0 in weight_shape:
+        raise ValueError(f"`weight` (shape {tuple(weight_shape)}) must not be empty")
+    return window(input_shape, weight_shape[:2], stride, padding)
+
+
+def _forward(x, weight, bias, stride, padding, axes):
+    x, weight, bias = floats(x=x, weight=weight, bias=bias)
+    rank("x", x, "n y x c")
+    rank("weight", weight, axes)
+    shape("bias", bias, weight.shape[-1:])
+    return x, weight, bias, _filter_window(x.shape, weight.shape, stride, padding)
+
+
+def _input_gradient(grad, weight, input_shape, stride, padding, axes):
+    grad, weight = floats(grad=grad, weight=weight)
+    rank("weight", weight, axes)
+    input_shape = shape_tuple("input_shape", input_shape, 4)
+    place = _filter_window(input_shape, weight.shape, stride, padding)
+    shape("grad", grad, (input_shape[0], place.out_y, place.out_x, weight.shape[-1]))
+    return grad, weight, input_shape, place
+
+
+def _weight_gradient(x, grad, weight_shape, stride, padding, axes):
+    x, grad = floats(x=x, grad=grad)
+    rank("x", x, "n y x c")
+    weight_shape = shape_tuple("weight_shape", weight_shape, len(axes.split()))
+    place = _filter_window(x.shape, weight_shape, stride, padding)
+    shape("grad", grad, (len(x), place.out_y, place.out_x, weight_shape[-1]))
+    return x, grad, weight_shape, place
+
+
+#: Axes of a convolution's filter and of a depthwise one's.
+FILTER, DEPTHWISE = "filter_y filter_x cin cout", "filter_y filter_x c"
+
+
+def conv2d(x, weight, bias, stride, padding):
+    """The arguments of `conv2d` as arrays, and their `Window`."""
+    return _forward(x, weight, bias, stride, padding, FILTER)
+
+
+def conv2d_input_gradient(grad, weight, input_shape, stride, padding):
+    """The arguments of `conv2d_input_gradient` as arrays and a shape, and their `Window`."""
+    return _input_gradient(grad, weight, input_shape, stride, padding, FILTER)
+
+
+def conv2d_weight_gradient(x, grad, weight_shape, stride, padding):
+    """The arguments of `conv2d_weight_gradient` as arrays and a shape, and their `Window`."""
+    return _weight_gradient(x, grad, weight_shape, stride, padding, FILTER)
+
+
+def depthwise_conv2d(x, weight, bias, stride, padding):
+    """The arguments of `depthwise_conv2d` as arrays, and their `Window`."""
+    return _forward(x, weight, bias, stride, padding, DEPTHWISE)
+
+
+def depthwise_conv2d_input_gradient(grad, weight, input_shape, stride, padding):
+    """The arguments of `depthwise_conv2d_input_gradient` as arrays and a shape, and their `Window`."""
+    return _input_gradient(grad, weight, input_shape, stride, padding, DEPTHWISE)
+
+
+def depthwise_conv2d_weight_gradient(x, grad, weight_shape, stride, padding):
+    """The arguments of `depthwise_conv2d_weight_gradient` as arrays and a shape, and their `Window`."""
+    return _weight_gradient(x, grad, weight_shape, stride, padding, DEPTHWISE)
+
+
+def max_pool_window(x: np.ndarray, size, stride, padding) -> Window:
+    """The geometry of a max pooling, in which each window must touch the image: padding has no largest value."""
+    rank("x", x, "n y x c")
+    place = window(x.shape, size, stride, padding)
+    if max(place.top, place.bottom) >= place.size_y or max(place.left, place.right) >= place.size_x:
+        raise ValueError(f"`padding` (={padding!r}) must be smaller than `size` (={size!r})")
+    if 0 in x.shape[1:3]:
+        raise ValueError(f"`x` (shape {x.shape}) must have at least one pixel")
+    return place
+
+
+def max_pool_gradient(grad, argmax, input_shape):
+    """The arguments of `max_pool2d_gradient` as arrays and a shape."""
+    (grad,) = floats(grad=grad)
+    argmax = array("argmax", argmax, np.int32)
+    input_shape = shape_tuple("input_shape", input_shape, 4)
+    n, in_y, in_x, c = input_shape
+    rank("grad", grad, "n out_y out_x c")
+    shape("grad", grad, (n, *grad.shape[1:3], c))
+    shape("argmax", argmax, grad.shape)
+    if argmax.size and not 0 <= argmax.min() <= argmax.max() < in_y * in_x:
+        raise ValueError(f"`argmax` ({argmax.min()} to {argmax.max()}) must lie in a plane of {in_y}×{in_x} pixels")
+    return grad, argmax, input_shape
+
+
+def avg_pool_gradient(grad, input_shape, size, stride, padding):
+    """The arguments of `avg_pool2d_gradient` as an array, a shape and their `Window`."""
+    (grad,) = floats(grad=grad)
+    input_shape = shape_tuple("input_shape", input_shape, 4)
+    place = window(input_shape, size, stride, padding)
+    shape("grad", grad, (input_shape[0], place.out_y, place.out_x, input_shape[3]))
+    return grad, input_shape, place
+
+
+def positive(name: str, value) -> float:
+    """`value` as a float that is finite and above 0."""
+    number = float(value)
+    if not 0.0 < number < float("inf"):
+        raise ValueError(f"`{name}` (={value!r}) must be finite and above 0")
+    return number
+
+
+def ordered(low_name: str, low, high_name: str, high) -> None:
+    """`low` is not above `high`."""
+    if low > high:
+        raise ValueError(f"`{low_name}` (={low!r}) must be at most `{high_name}` (={high!r})")
+
+
+def some_axes(name: str, value: np.ndarray) -> None:
+    """`value` has a last axis, its channels."""
+    if value.ndim == 0:
+        raise ValueError(f"`{name}` (shape ()) must have channels on its last axis")
+
+
+def some_rows(name: str, value: np.ndarray) -> None:
+    """`value` has channels on its last axis and something to take a mean of."""
+    some_axes(name, value)
+    if value.size == 0:
+        raise ValueError(f"`{name}` (shape {value.shape}) must not be empty")
+
+
+def scale_shift(x, scale, shift, low, high):
+    """The arrays of `scale_shift`."""
+    x, scale, shift_vector = floats(x=x, scale=scale, shift=shift)
+    some_axes("x", x)
+    shape("scale", scale, x.shape[-1:])
+    shape("shift", shift_vector, x.shape[-1:])
+    ordered("low", low, "high", high)
+    return x, scale, shift_vector
+
+
+def batch_norm_gradient(grad, x, mean, inverse_std, gamma):
+    """The arguments of `batch_norm_gradient` as arrays."""
+    grad, x, *vectors = floats(grad=grad, x=x, mean=mean, inverse_std=inverse_std, gamma=gamma)
+    some_rows("x", x)
+    shape("grad", grad, x.shape)
+    for name, vector in zip(("mean", "inverse_std", "gamma"), vectors, strict=True):
+        shape(name, vector, x.shape[-1:])
+    return grad, x, *vectors
+
+
+def normalize_images(images, mean, std):
+    """The arguments of `normalize_images`: uint8 images and float64 vectors of a number a channel."""
+    images = array("images", images, np.uint8)
+    some_axes("images", images)
+    mean, std = (np.atleast_1d(np.asarray(value, np.float64)) for value in (mean, std))
+    shape("mean", mean, images.shape[-1:])
+    shape("std", std, images.shape[-1:])
+    if not (std > 0).all():
+        raise ValueError(f"`std` (={std}) must be above 0")
+    return images, mean, std
+
+
+def fake_quant(scale, zero_point, qmin, qmax) -> tuple[float, int, int, int]:
+    """The grid of `fake_quant`: a positive scale and three ints."""
+    ordered("qmin", qmin, "qmax", qmax)
+    return positive("scale", scale), int(zero_point), int(qmin), int(qmax)

@@ -1,0 +1,87 @@
+"""Matrices as the register tile wants them: the right side packed into panels, and loops over tiles and panels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import COMPILED, compiled, prange
+
+if COMPILED:
+    from .register_tile import CHANNEL_ROWS, CHANNEL_VECTORS, ROWS, VECTOR_BYTES
+    from .register_tile import channels_narrow, channels_wide, product_narrow, product_wide
+
+
+def width(dtype) -> int:
+    """Columns of a panel: two vectors."""
+    return 2 * VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+def padded(vector: np.ndarray | None, length: int, dtype) -> np.ndarray:
+    """`vector`, or zeros for None, filled up with zeros to whole panels of columns."""
+    columns = width(dtype)
+    filled = np.zeros(-(-length // columns) * columns, dtype)
+    if vector is not None:
+        filled[:length] = vector
+    return filled
+
+
+@compiled()
+def pack_panel(matrix, row_step, column_step, at, depth, columns, panels, panel_at):
+    """panel (depth, width) ← the matrix's (depth, columns) at `at`, zeros filling up the width."""
+    wide = 2 * VECTOR_BYTES // panels.itemsize
+    if column_step == 1:
+        for k in range(depth):
+            source, target = at + k * row_step, panel_at + k * wide
+            for j in range(columns):
+                panels[target + j] = matrix[source + j]
+    else:
+        for first in range(0, depth, 64):  # a block of the panel stays in the cache while its columns are filled
+            for j in range(columns):
+                source = at + j * column_step
+                for k in range(first, min(first + 64, depth)):
+                    panels[panel_at + k * wide + j] = matrix[source + k * row_step]
+    if columns < wide:
+        for k in range(depth):
+            for j in range(columns, wide):
+                panels[panel_at + k * wide + j] = 0
+
+
+@compiled(parallel=True)
+def pack_all(matrix, row_step, column_step, depth, columns, panels):
+    """panels (columns / width, depth, width) ← (depth, columns)."""
+    wide = 2 * VECTOR_BYTES // panels.itemsize
+    for index in prange((columns + wide - 1) // wide):
+        panel = np.int64(index)
+        first = panel * wide
+        pack_panel(
+            matrix, row_step, column_step, first * column_step, depth, min(wide, columns - first),
+            panels, panel * depth * wide,
+        )  # fmt: skip
+
+
+def pack(matrix: np.ndarray, row_step: int, column_step: int, depth: int, columns: int) -> np.ndarray:
+    """The panels of a (depth, columns) matrix whose element (k, j) lies at k·row_step + j·column_step."""
+    panels = np.empty(padded(None, columns, matrix.dtype).size * depth, matrix.dtype)
+    pack_all(matrix, row_step, column_step, depth, columns, panels)
+    return panels
+
+
+@compiled()
+def multiply(left, left_at, rows, count, depth, right, start, start_step, out, out_at, out_rows, columns):
+    """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile; arguments as `register_tile.tile` says."""
+    wide = 2 * VECTOR_BYTES // out.itemsize
+    steps = depth[0] * depth[2]
+    for column in range(0, columns, wide):
+        rest = columns - column
+        for row in range(0, count, ROWS):
+            tile_rows = min(ROWS, count - row)
+            if 2 * rest > wide:
+                product_wide(
+                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide,
+                    start, column + row * start_step, start_step, out, out_at + column, out_rows, rest,
+                )  # fmt: skip
+            else:
+                product_narrow(
+                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide,
+                    start, column + row * start_step, start_step, out, out_at + column, out_rows, rest,
+                )  # fmt: skip

@@ -1,0 +1,64 @@
+"""Plain twins of batch normalisation, of clipping and of what else runs along the last axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import checks
+
+
+def batch_norm_statistics(x):
+    """Twin of `kernels.batch_norm_statistics`: two passes over the data, the mean first."""
+    (x,) = checks.floats(x=x)
+    checks.some_rows("x", x)
+    rows = x.reshape(-1, x.shape[-1]).astype(np.float64)
+    mean = rows.mean(axis=0)
+    var = np.square(rows - mean).mean(axis=0)
+    return mean.astype(x.dtype), var.astype(x.dtype)
+
+
+def scale_shift(x, scale, shift, low=-np.inf, high=np.inf):
+    """Twin of `kernels.scale_shift`."""
+    x, scale, shift = checks.scale_shift(x, scale, shift, low, high)
+    return np.clip(x * scale + shift, x.dtype.type(low), x.dtype.type(high))
+
+
+def batch_norm_gradient(grad, x, mean, inverse_std, gamma):
+    """Twin of `kernels.batch_norm_gradient`: the derivative through the mean and the variance written out."""
+    grad, x, mean, inverse_std, gamma = checks.batch_norm_gradient(grad, x, mean, inverse_std, gamma)
+    axes = tuple(range(x.ndim - 1))
+    count = x.size // x.shape[-1]
+    x_hat = (x - mean) * inverse_std
+    dbeta = grad.sum(axis=axes, dtype=np.float64)
+    dgamma = (grad * x_hat).sum(axis=axes, dtype=np.float64)
+    dx = gamma * inverse_std * (grad - (dbeta / count) - x_hat * (dgamma / count))
+    return dx.astype(x.dtype), dgamma.astype(x.dtype), dbeta.astype(x.dtype)
+
+
+def clip(x, low, high):
+    """Twin of `kernels.clip`."""
+    (x,) = checks.floats(x=x)
+    checks.ordered("low", low, "high", high)
+    return np.clip(x, x.dtype.type(low), x.dtype.type(high))
+
+
+def clip_gradient(grad, x, low, high):
+    """Twin of `kernels.clip_gradient`."""
+    grad, x = checks.floats(grad=grad, x=x)
+    checks.shape("grad", grad, x.shape)
+    checks.ordered("low", low, "high", high)
+    outside = (x <= x.dtype.type(low)) | (x >= x.dtype.type(high))
+    return np.where(outside, grad.dtype.type(0), grad)
+
+
+def channel_sums(grad):
+    """Twin of `kernels.channel_sums`."""
+    (grad,) = checks.floats(grad=grad)
+    checks.some_axes("grad", grad)
+    return grad.sum(axis=tuple(range(grad.ndim - 1)), dtype=np.float64).astype(grad.dtype)
+
+
+def normalize_images(images, mean, std):
+    """Twin of `kernels.normalize_images`: computed in float64, rounded to float32 once."""
+    images, mean, std = checks.normalize_images(images, mean, std)
+    return ((images / 255.0 - mean) / std).astype(np.float32)

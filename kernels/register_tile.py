@@ -1,0 +1,180 @@
+"""The register tile: the one loop nest on which every float convolution and matrix product spends its time.
+
+A tile is a few rows by a few vectors of sums. They stay in the processor's registers while a loop runs over the depth:
+
+    for o in range(outer):
+        for k in range(inner):
+            for i in range(ROWS):
+                for j in range(WIDTH):
+                    sums[i, j] += left[row[i] + o·outer_step + k·inner_step (+ j)] * right[(o·inner + k)·right_step + j]
+
+The loops over i and j are Python's and run while the code is emitted; those over o and k are the machine's. What it reads
+on the left is any matrix whose element (row, depth) lies at row[i] + step(depth). The patches of a convolution form such
+a matrix, with pixels as rows and taps as depth, and so does its transpose: nothing needs to be unfolded in memory (the
+idea of Dukhan, "The Indirect Convolution Algorithm", 2019). A product spreads one left element over the whole row;
+a depthwise convolution, which has a sum for each channel, reads a vector (+ j).
+
+The vectors are LLVM's own: on a machine without such wide ones the compiler splits them.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .jit import ISA
+
+#: Bytes of a vector, rows of a product's tile: with two vectors a row, the sums and what feeds them fill the registers.
+VECTOR_BYTES, ROWS = {"plain": (16, 6), "avx2": (32, 6), "avx512": (64, 8)}[ISA]
+
+#: Rows of a channels' tile: nine pixels, or the nine taps of a 3×3 filter, and vectors of its wide form.
+CHANNEL_ROWS, CHANNEL_VECTORS = 9, 2 if ISA == "avx512" else 1
+
+INDEX, LANE = ir.IntType(64), ir.IntType(32)
+
+
+class Emitter:
+    """Writes vector code of one element type with an LLVM builder; places are counted in elements."""
+
+    def __init__(self, builder: ir.IRBuilder, element: ir.Type, itemsize: int):
+        self.builder, self.element, self.itemsize = builder, element, itemsize
+        self.lanes = VECTOR_BYTES // itemsize
+        self.vector = ir.VectorType(element, self.lanes)
+        self.suffix = f"v{self.lanes}f{8 * itemsize}"
+
+    def plus(self, place, offset):
+        return self.builder.add(place, INDEX(offset) if isinstance(offset, int) else offset)
+
+    def times(self, a, b):
+        return self.builder.mul(a, b)
+
+    def load(self, start, place, kind):
+        """The scalar or vector of type `kind` that lies `place` elements after `start`."""
+        pointer = self.builder.bitcast(self.builder.gep(start, [place]), kind.as_pointer())
+        return self.builder.load(pointer, align=self.itemsize)
+
+    def broadcast(self, start, place):
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        lane0 = self.builder.insert_element(nothing, self.load(start, place, self.element), LANE(0))
+        return self.builder.shuffle_vector(lane0, nothing, ir.Constant(ir.VectorType(LANE, self.lanes), None))
+
+    def store(self, value, start, place):
+        pointer = self.builder.bitcast(self.builder.gep(start, [place]), self.vector.as_pointer())
+        self.builder.store(value, pointer, align=self.itemsize)
+
+    def store_first(self, count, value, start, place):
+        """Store the first `count` lanes alone."""
+        pointer = self.builder.bitcast(self.builder.gep(start, [place]), self.vector.as_pointer())
+        lanes = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
+        nothing = ir.Constant(lanes.type, ir.Undefined)
+        counts = self.builder.shuffle_vector(
+            self.builder.insert_element(nothing, count, LANE(0)),
+            nothing,
+            ir.Constant(ir.VectorType(LANE, self.lanes), None),
+        )
+        mask = self.builder.icmp_signed("<", lanes, counts)
+        kind = ir.FunctionType(ir.VoidType(), [self.vector, pointer.type, LANE, mask.type])
+        name = f"llvm.masked.store.{self.suffix}.p0{self.suffix}"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        self.builder.call(function, [value, pointer, LANE(self.itemsize), mask])
+
+    def multiply_add(self, a, b, total):
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.{self.suffix}")
+        return self.builder.call(function, [a, b, total])
+
+
+def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands) -> None:
+    """Emit a tile of `rows` × `vectors`; `read_left(emit, start, place, j)` is what meets column vector j of the right."""
+    builder = emit.builder
+    left, left_rows, row_count, depth, right, right_step, start, start_step, out, out_rows, columns = operands
+    outer, outer_step, inner, inner_step = cgutils.unpack_tuple(builder, depth, 4)
+    last = builder.sub(row_count, INDEX(1))
+    # A row past the end is the last one again: it is computed twice and stored twice, the same both times.
+    row = [builder.select(builder.icmp_signed("<", INDEX(i), last), INDEX(i), last) for i in range(rows)]
+    source = [builder.gep(left, [builder.load(builder.gep(left_rows, [i]))]) for i in row]
+    sums = [
+        [
+            cgutils.alloca_once_value(
+                builder, emit.load(start, emit.plus(emit.times(i, start_step), emit.lanes * j), emit.vector)
+            )
+            for j in range(vectors)
+        ]
+        for i in row
+    ]
+    with cgutils.for_range(builder, outer) as outer_loop, cgutils.for_range(builder, inner) as inner_loop:
+        o, k = outer_loop.index, inner_loop.index
+        place = builder.add(emit.times(o, outer_step), emit.times(k, inner_step))
+        step = emit.times(builder.add(emit.times(o, inner), k), right_step)
+        columns_of_right = [emit.load(right, emit.plus(step, emit.lanes * j), emit.vector) for j in range(vectors)]
+        for i in range(rows):
+            lefts = read_left(emit, source[i], place, vectors)
+            for j in range(vectors):
+                total = emit.multiply_add(lefts[j], columns_of_right[j], builder.load(sums[i][j]))
+                builder.store(total, sums[i][j])
+
+    target = [builder.load(builder.gep(out_rows, [i])) for i in row]
+    full = builder.icmp_signed(">=", columns, INDEX(vectors * emit.lanes))
+    with builder.if_else(full, likely=True) as (all_columns, some_columns):
+        with all_columns:
+            for i in range(rows):
+                for j in range(vectors):
+                    emit.store(builder.load(sums[i][j]), out, emit.plus(target[i], emit.lanes * j))
+        with some_columns:
+            for i in range(rows):
+                for j in range(vectors):
+                    count, place = builder.sub(columns, INDEX(emit.lanes * j)), emit.plus(target[i], emit.lanes * j)
+                    emit.store_first(count, builder.load(sums[i][j]), out, place)
+
+
+def one_element(emit: Emitter, start, place, vectors: int):
+    """A product's left: one element for all columns."""
+    return [emit.broadcast(start, place)] * vectors
+
+
+def one_vector_each(emit: Emitter, start, place, vectors: int):
+    """A depthwise convolution's left: an element for each column."""
+    return [emit.load(start, emit.plus(place, emit.lanes * j), emit.vector) for j in range(vectors)]
+
+
+def tile(rows: int, vectors: int, read_left):
+    """An intrinsic that fills one tile; all places and steps are counted in elements.
+
+    Its arguments: left, left_at, left_rows (offsets of rows), first (row), count (of rows, at least 1),
+    depth (outer, outer_step, inner, inner_step), right, right_at, right_step,
+    start, start_at, start_step (where the sums begin: a row of biases with step 0, or the outputs so far),
+    out, out_at, out_rows (offsets of rows), columns (how many of the tile's columns to store).
+    """
+
+    def typer(
+        typing, left, left_at, left_rows, first, count, depth, right, right_at, right_step,
+        start, start_at, start_step, out, out_at, out_rows, columns,
+    ):  # fmt: skip
+        whole, table = types.int64, types.Array(types.int64, 1, "C")
+        signature = types.void(
+            left, whole, table, whole, whole, types.UniTuple(whole, 4), right, whole, whole,
+            start, whole, whole, out, whole, table, whole,
+        )  # fmt: skip
+        return signature, codegen
+
+    def codegen(context, builder, signature, values):
+        def data(position, place=None):
+            start = context.make_array(signature.args[position])(context, builder, values[position]).data
+            return start if place is None else builder.gep(start, [place])
+
+        first, count = values[3], values[4]
+        emit = Emitter(builder, context.get_data_type(signature.args[0].dtype), signature.args[0].dtype.bitwidth // 8)
+        operands = (
+            data(0, values[1]), data(2, first), count, values[5], data(6, values[7]), values[8],
+            data(9, values[10]), values[11], data(12, values[13]), data(14, first), values[15],
+        )  # fmt: skip
+        emit_tile(emit, rows, vectors, read_left, operands)
+        return context.get_dummy_value()
+
+    return intrinsic(typer)
+
+
+product_wide, product_narrow = tile(ROWS, 2, one_element), tile(ROWS, 1, one_element)
+channels_wide, channels_narrow = tile(CHANNEL_ROWS, CHANNEL_VECTORS, one_vector_each), tile(CHANNEL_ROWS, 1, one_vector_each)

@@ -1,0 +1,154 @@
+"""Three vector routines of the int8 kernels, emitted as LLVM instructions because no loop compiles to them.
+
+A Numba intrinsic is a function that writes machine-independent vector code with `builder`. Python's loops run while the
+code is written and so unroll it; `cgutils.for_range` is a loop of the machine. Only `dot_tile` needs a certain CPU.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+#: Pixels of one register tile, int32 sums of one AVX-512 register, and channels that are rescaled at once.
+ROWS, PANEL, LANES = 8, 16, 8
+
+BYTE, INT32, INT64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+
+
+def lanes(element: ir.Type, count: int) -> ir.VectorType:
+    """The type of a vector of `count` lanes."""
+    return ir.VectorType(element, count)
+
+
+class Emitter:
+    """What the routines below say to LLVM, in few words; arrays are addressed by element offsets."""
+
+    def __init__(self, context, builder, signature, arguments):
+        self.context, self.builder = context, builder
+        self.signature, self.arguments = signature, arguments
+
+    def pointer(self, argument: int, *offsets):
+        """The address of an array argument's element at the sum of `offsets`, ints or LLVM values."""
+        kind, value = self.signature.args[argument], self.arguments[argument]
+        start = self.context.make_array(kind)(self.context, self.builder, value).data
+        for offset in offsets:
+            start = self.builder.gep(start, [INT64(offset) if isinstance(offset, int) else offset])
+        return start
+
+    def load(self, pointer, kind: ir.Type):
+        """Read a value of type `kind`, which may lie at any address."""
+        return self.builder.load(self.builder.bitcast(pointer, kind.as_pointer()), align=1)
+
+    def store(self, value, pointer):
+        """Write a value, which may lie at any address."""
+        self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer()), align=1)
+
+    def splat(self, scalar, count: int):
+        """A vector with `scalar` in each of its lanes."""
+        empty = ir.Constant(lanes(scalar.type, count), ir.Undefined)
+        first = self.builder.insert_element(empty, scalar, INT32(0))
+        return self.builder.shuffle_vector(first, empty, ir.Constant(lanes(INT32, count), [0] * count))
+
+    def dot(self, sums, activations, weights):
+        """vpdpbusd: four u8 × s8 products an int32 lane, added to it."""
+        kind = ir.FunctionType(sums.type, [sums.type] * 3)
+        name = "llvm.x86.avx512.vpdpbusd.512"
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, kind, name), [sums, activations, weights]
+        )
+
+    def rescale(self, sums, bias, multiplier, shift, zero_point, low, high):
+        """clip(zero_point + (((sums + bias)·m + 2^(s−1)) >> s), low, high): the one rounding of a layer."""
+        build, wide = self.builder, lanes(INT64, LANES)
+        product = build.mul(build.sext(build.add(sums, bias), wide), build.sext(multiplier, wide))
+        shift = build.sext(shift, wide)
+        one = ir.Constant(wide, [1] * LANES)
+        rounded = build.ashr(build.add(product, build.shl(one, build.sub(shift, one))), shift)
+        result = build.add(rounded, self.splat(zero_point, LANES))
+        for bound, beyond in ((low, "<"), (high, ">")):
+            bound = self.splat(bound, LANES)
+            result = build.select(build.icmp_signed(beyond, result, bound), bound, result)
+        return build.trunc(result, lanes(BYTE, LANES))
+
+
+def tile_of(vectors: int):
+    """An intrinsic that fills ROWS × `vectors` registers with sums of u8 × s8 products.
+
+    sums[row, channel] ← Σ over segment and depth of source[offsets[row] + segment·stride + depth] · weights[…]
+    """
+
+    def emit(e: Emitter, segments, stride, depth, weights, panel):
+        build, vector = e.builder, lanes(INT32, PANEL)
+        zero = ir.Constant(vector, [0] * PANEL)
+        sums = [[cgutils.alloca_once_value(build, zero) for _ in range(vectors)] for _ in range(ROWS)]
+        rows = [e.pointer(0, e.load(e.pointer(1, row), INT64)) for row in range(ROWS)]
+        with cgutils.for_range(build, segments) as outer:
+            line = build.mul(outer.index, stride)
+            columns = build.add(weights, build.mul(build.mul(outer.index, depth), INT64(4 * PANEL)))
+            with cgutils.for_range(build, depth) as inner:
+                step = build.add(line, build.mul(inner.index, INT64(4)))
+                column = build.add(columns, build.mul(inner.index, INT64(4 * PANEL)))
+                block = [e.load(e.pointer(5, column, build.mul(panel, INT64(j))), vector) for j in range(vectors)]
+                for row, cells in zip(rows, sums, strict=True):
+                    four = e.splat(e.load(build.gep(row, [step]), INT32), PANEL)
+                    for cell, four_weights in zip(cells, block, strict=True):
+                        build.store(e.dot(build.load(cell), four, four_weights), cell)
+        for row, cells in enumerate(sums):
+            for j, cell in enumerate(cells):
+                e.store(build.load(cell), e.pointer(8, (row * 2 + j) * PANEL))
+
+    def routine(typing, source, offsets, segments, stride, depth, weights, weights_at, panel, sums):
+        def generate(context, builder, signature, arguments):
+            emit(Emitter(context, builder, signature, arguments), *arguments[2:5], *arguments[6:8])
+            return context.get_dummy_value()
+
+        size = types.int64
+        return types.void(source, offsets, size, size, size, weights, size, size, sums), generate
+
+    return intrinsic(routine)
+
+
+#: `dot_tile_1(source, offsets, segments, stride, depth, weights, weights_at, panel, sums)`: 16 channels, AVX-512 VNNI.
+dot_tile_1 = tile_of(1)
+#: The same for 32 channels, whose second half lies `panel` bytes after the first.
+dot_tile_2 = tile_of(2)
+
+
+@intrinsic
+def rescale_lanes(typing, sums, at, constants, constants_at, width, zero_point, low, high, target, target_at):
+    """Bring LANES sums to bytes: the rows bias, multiplier and shift of `constants` lie `width` apart."""
+
+    def generate(context, builder, signature, arguments):
+        e, ints = Emitter(context, builder, signature, arguments), lanes(INT32, LANES)
+        row = [builder.mul(arguments[4], INT64(i)) for i in range(3)]
+        parameters = [e.load(e.pointer(2, arguments[3], offset), ints) for offset in row]
+        result = e.rescale(e.load(e.pointer(0, arguments[1]), ints), *parameters, *arguments[5:8])
+        e.store(result, e.pointer(8, arguments[9]))
+        return context.get_dummy_value()
+
+    size = types.int64
+    return types.void(sums, size, constants, size, size, size, size, size, target, size), generate
+
+
+@intrinsic
+def multiply_lanes(typing, source, at, line, pixel, height, width, weights, weights_at, step, sums, sums_at):
+    """sums[lane] ← Σ source[at + y·line + x·pixel + lane] · weights[weights_at + (y·width + x)·step + lane]."""
+
+    def generate(context, builder, signature, arguments):
+        e, ints = Emitter(context, builder, signature, arguments), lanes(INT32, LANES)
+        _, at, line, pixel, height, width, _, weights_at, step, _, sums_at = arguments
+        total = cgutils.alloca_once_value(builder, ir.Constant(ints, [0] * LANES))
+        with cgutils.for_range(builder, height) as outer, cgutils.for_range(builder, width) as inner:
+            here = builder.add(builder.mul(outer.index, line), builder.mul(inner.index, pixel))
+            tap = builder.mul(builder.add(builder.mul(outer.index, width), inner.index), step)
+            bytes_ = e.load(e.pointer(0, at, here), lanes(BYTE, LANES))
+            weight = e.load(e.pointer(6, weights_at, tap), lanes(BYTE, LANES))
+            product = builder.mul(builder.zext(bytes_, ints), builder.sext(weight, ints))
+            builder.store(builder.add(builder.load(total), product), total)
+        e.store(builder.load(total), e.pointer(9, sums_at))
+        return context.get_dummy_value()
+
+    size = types.int64
+    return types.void(source, size, size, size, size, size, weights, size, size, sums, size), generate

@@ -1,0 +1,76 @@
+"""Functions of one element: each derivative is written in terms of the result where that is cheaper."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyslim import kernels
+
+from .operation import each, operation
+
+
+@operation("x")
+def relu(x):
+    """max(x, 0). At 0 the derivative is 0, as in PyTorch."""
+    return kernels.clip(x, 0, np.inf), each(lambda grad: kernels.clip_gradient(grad, x, 0, np.inf))
+
+
+@operation("x")
+def relu6(x):
+    """min(max(x, 0), 6): the bounded ReLU of MobileNet, kind to low-precision arithmetic (Howard et al. 2017)."""
+    return kernels.clip(x, 0, 6), each(lambda grad: kernels.clip_gradient(grad, x, 0, 6))
+
+
+@operation("x")
+def sigmoid(x):
+    """1 / (1 + e⁻ˣ), computed from e^−|x| so that it can't overflow."""
+    small = np.exp(-np.abs(x))
+    y = np.where(x >= 0, 1, small) / (1 + small)
+    return y, each(lambda grad: grad * y * (1 - y))
+
+
+@operation("x")
+def tanh(x):
+    """The hyperbolic tangent."""
+    y = np.tanh(x)
+    return y, each(lambda grad: grad * (1 - y * y))
+
+
+@operation("x")
+def softmax(x, axis=-1):
+    """eˣ / Σ eˣ along `axis`. With y = softmax(x): ∂L/∂x = y · (g − Σ g·y)."""
+    y = np.exp(x - x.max(axis=axis, keepdims=True))
+    y /= y.sum(axis=axis, keepdims=True)
+    return y, each(lambda grad: y * (grad - (grad * y).sum(axis=axis, keepdims=True)))
+
+
+@operation("x")
+def log_softmax(x, axis=-1):
+    """x − log Σ eˣ along `axis`, without ever forming a probability that underflows to 0."""
+    shifted = x - x.max(axis=axis, keepdims=True)
+    y = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    return y, each(lambda grad: grad - np.exp(y) * grad.sum(axis=axis, keepdims=True))
+
+
+def dropout(x, p: float, rng: np.random.Generator, training: bool):
+    """In training set each element to 0 with probability `p` and scale the others by 1/(1−p); otherwise x itself.
+
+    Srivastava et al. 2014, §10 (inverted dropout). The random numbers come from `rng`.
+    """
+    if not 0 <= p < 1:
+        raise ValueError(f"`p` (={p!r}) must be at least 0 and below 1")
+    if not training or p == 0:
+        return _pass(x)
+    keep = rng.random(x.shape, np.float32) >= p
+    return _drop(x, mask=keep.astype(x.dtype) / x.dtype.type(1 - p))
+
+
+@operation("x", name="dropout_training")
+def _drop(x, mask):
+    return x * mask, each(lambda grad: grad * mask)
+
+
+@operation("x", name="dropout")
+def _pass(x):
+    """Nothing happens, but the tape learns where the layer stands."""
+    return x, each(lambda grad: grad)

@@ -1,0 +1,59 @@
+"""Convolutions and the linear layer: the forward kernel, and the two kernels that are its transposes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyslim import kernels
+
+from .arithmetic import product
+from .operation import each, operation
+
+
+@operation("x", "weight", "bias")
+def conv2d(x, weight, bias=None, stride=1, padding=0):
+    """Convolution (n, in_y, in_x, cin) ⋆ (filter_y, filter_x, cin, cout) → (n, out_y, out_x, cout), plus `bias` (cout,).
+
+    It is linear in `x` and in `weight`, so each gradient is the transpose of the same linear map.
+
+    Parameters
+    ----------
+    x, weight, bias
+        Tensors of one dtype; `bias` may be None.
+    stride : int
+    padding
+        An int, ``(top, bottom, left, right)``, or "same" as TensorFlow counts it.
+    """
+    return kernels.conv2d(x, weight, bias, stride, padding), each(
+        lambda grad: kernels.conv2d_input_gradient(grad, weight, x.shape, stride, padding),
+        lambda grad: kernels.conv2d_weight_gradient(x, grad, weight.shape, stride, padding),
+        kernels.channel_sums,
+    )
+
+
+@operation("x", "weight", "bias")
+def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
+    """Each channel convolved with a filter of its own: (n, in_y, in_x, c) ⋆ (filter_y, filter_x, c) → (n, out_y, out_x, c).
+
+    The spatial half of a depthwise separable convolution (Howard et al. 2017, §3.1). Arguments as `conv2d`.
+    """
+    return kernels.depthwise_conv2d(x, weight, bias, stride, padding), each(
+        lambda grad: kernels.depthwise_conv2d_input_gradient(grad, weight, x.shape, stride, padding),
+        lambda grad: kernels.depthwise_conv2d_weight_gradient(x, grad, weight.shape, stride, padding),
+        kernels.channel_sums,
+    )
+
+
+@operation("x", "weight", "bias")
+def linear(x, weight, bias=None):
+    """x @ weight + bias: (n, in) @ (in, out) → (n, out)."""
+    if x.ndim != 2 or weight.ndim != 2 or x.shape[1] != weight.shape[0]:
+        raise ValueError(f"`x` (n, in) has shape {x.shape}, `weight` (in, out) {weight.shape}: they don't fit")
+    y = product(x, weight)
+    if bias is not None:
+        y += bias
+    return y, each(
+        lambda grad: product(grad, weight.T),
+        lambda grad: product(x.T, grad),
+        lambda grad: np.sum(grad, axis=0),
+    )

@@ -1,0 +1,70 @@
+"""Batch normalisation (Ioffe, Szegedy 2015, algorithm 1)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyslim import kernels
+
+from .operation import each, operation
+
+
+def batch_norm(x, gamma, beta, mean, var, training: bool, momentum: float = 0.1, eps: float = 1e-5):
+    """γ · (x − μ) / √(σ² + ε) + β for each channel (the last axis).
+
+    In training μ and σ² are those of this batch, and the running arrays move towards them, in place; otherwise they are
+    the running arrays.
+
+    Parameters
+    ----------
+    x : Tensor
+        (…, c).
+    gamma, beta : Tensor
+        (c,).
+    mean, var : numpy.ndarray
+        Running statistics (c,). `var` takes up the unbiased variance, as in PyTorch.
+    training : bool
+    momentum : float
+        The share of the new statistics in the running ones.
+    eps : float
+    """
+    if not training:
+        return _batch_norm_inference(x, gamma, beta, mean=mean, var=var, eps=eps)
+    count = x.size // max(x.shape[-1], 1)
+    if count < 2:
+        raise ValueError(f"batch norm in training needs at least two values a channel, but `x` has shape {x.shape}")
+    batch_mean, batch_var = kernels.batch_norm_statistics(x.data)
+    mean += momentum * (batch_mean - mean)
+    var += momentum * (batch_var * (count / (count - 1)) - var)
+    return _batch_norm_training(x, gamma, beta, mean=batch_mean, var=batch_var, eps=eps)
+
+
+@operation("x", "gamma", "beta", name="batch_norm_training")
+def _batch_norm_training(x, gamma, beta, mean, var, eps):
+    """μ and σ² depend on x, so their derivatives are part of the input's gradient."""
+    inverse_std = 1 / np.sqrt(var + x.dtype.type(eps))
+    scale = gamma * inverse_std
+
+    def pull_back(grad, wanted):
+        return kernels.batch_norm_gradient(grad, x, mean, inverse_std, gamma)
+
+    return kernels.scale_shift(x, scale, beta - mean * scale), pull_back
+
+
+@operation("x", "gamma", "beta", name="batch_norm")
+def _batch_norm_inference(x, gamma, beta, mean, var, eps):
+    """μ and σ² are constants: an affine map of each channel."""
+    inverse_std = (1 / np.sqrt(var + eps)).astype(x.dtype)
+    scale = gamma * inverse_std
+    shift = beta - mean.astype(x.dtype) * scale
+
+    def pull_back(grad, wanted):
+        sums = kernels.channel_sums(grad)
+        products = kernels.channel_sums(grad * x) if wanted[1] else None
+        return (
+            kernels.scale_shift(grad, scale, np.zeros_like(scale)) if wanted[0] else None,
+            (products - mean.astype(x.dtype) * sums) * inverse_std if wanted[1] else None,
+            sums,
+        )
+
+    return kernels.scale_shift(x, scale, shift), pull_back

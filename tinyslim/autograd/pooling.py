@@ -1,0 +1,44 @@
+"""Pooling: a maximum passes its gradient to the winner, a mean shares it out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyslim import kernels
+
+from .operation import each, operation
+
+
+@operation("x")
+def max_pool2d(x, size, stride=None, padding=0):
+    """The largest of each `size` × `size` window; the first one wins a tie. Padding never wins.
+
+    Parameters
+    ----------
+    x : Tensor
+        (n, in_y, in_x, c).
+    size, stride : int
+        `stride` defaults to `size`.
+    padding
+        As in `conv2d`.
+    """
+    y, argmax = kernels.max_pool2d(x, size, stride or size, padding)
+    return y, each(lambda grad: kernels.max_pool2d_gradient(grad, argmax, x.shape))
+
+
+@operation("x")
+def avg_pool2d(x, size, stride=None, padding=0):
+    """The mean of each `size` × `size` window, zeros of the padding counted, as in PyTorch. Arguments as `max_pool2d`."""
+    stride = stride or size
+    return kernels.avg_pool2d(x, size, stride, padding), each(
+        lambda grad: kernels.avg_pool2d_gradient(grad, x.shape, size, stride, padding)
+    )
+
+
+@operation("x")
+def global_avg_pool2d(x):
+    """The mean over the whole image: (n, y, x, c) → (n, c)."""
+    if x.ndim != 4:
+        raise ValueError(f"`x` must be (n, y, x, c), but its shape is {x.shape}")
+    share = x.dtype.type(1 / max(x.shape[1] * x.shape[2], 1))
+    return x.mean(axis=(1, 2)), each(lambda grad: np.broadcast_to((grad * share)[:, None, None], x.shape))

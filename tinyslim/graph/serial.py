@@ -1,0 +1,131 @@
+"""A running graph as JSON values and arrays, and back: what makes a pruned network load without its class."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+
+from tinyslim.autograd import OPERATIONS, Tensor
+from tinyslim.nn import LAYERS, Layer
+
+from .module import GraphModule, place
+from .node import Constant, Graph, Node, Parameter
+
+#: Rooms whose layers a file may name; they are imported when a file needs them.
+ROOMS = ("nn", "quant")
+
+
+def to_json(module: GraphModule) -> dict:
+    """The architecture of `module`; its arrays are `module.state_dict()`.
+
+    Raises
+    ------
+    ValueError
+        When two layers share a tensor: it would come back as two. (One layer called twice is no problem.)
+    """
+    state = module.state_dict()
+    for path, layer in _layers(module):
+        for name in layer.config()["parameters"]:
+            if f"{path}.{name}" not in state:
+                raise ValueError(f"{path}.{name} is a tensor of another layer too; call one layer twice to share weights")
+    return {
+        "nodes": [_node_to_json(node) for node in module.graph],
+        "output": module.graph.output.name,
+        "layers": {path: layer.config() for path, layer in _layers(module)},
+        "preprocessing": module.preprocessing,
+        "input_shape": module.input_shape,
+    }
+
+
+def _layers(module: GraphModule) -> list[tuple[str, Layer]]:
+    return [(path, layer) for path, layer in module.named_modules() if isinstance(layer, Layer)]
+
+
+def _node_to_json(node: Node) -> dict:
+    return {
+        "name": node.name,
+        "op": node.op,
+        "arguments": [_argument_to_json(argument) for argument in node.arguments],
+        # A layer's attributes are its settings, saved with the layer.
+        "attributes": {} if node.module is not None else node.attributes,
+        "module": node.module,
+        "shape": node.shape,
+        "params": node.params,
+        "macs": node.macs,
+    }
+
+
+def _argument_to_json(argument) -> dict | None:
+    if isinstance(argument, Node):
+        return {"node": argument.name}
+    if isinstance(argument, Parameter):
+        return {"parameter": argument.path}
+    if isinstance(argument, Constant):
+        return {"constant": argument.array.tolist(), "dtype": str(argument.array.dtype)}
+    return None
+
+
+def from_json(header: dict, arrays: dict[str, np.ndarray]) -> GraphModule:
+    """The module whose `to_json` and `state_dict` these were.
+
+    Raises
+    ------
+    ValueError
+        When a layer's class or an operation is unknown, or an array is missing.
+    """
+    layers = {path: _layer(path, config, arrays) for path, config in header["layers"].items()}
+    nodes: dict[str, Node] = {}
+    for entry in header["nodes"]:
+        nodes[entry["name"]] = _node_from_json(entry, nodes, layers)
+    module = GraphModule(Graph(list(nodes.values()), nodes[header["output"]], None))
+    for path, layer in layers.items():
+        place(module, path, layer)
+    for node in module.graph:
+        for argument in node.arguments:
+            if isinstance(argument, Parameter):
+                place(module, argument.path, Tensor(_array(arrays, argument.path), requires_grad=True))
+    module.preprocessing = _tuples(header["preprocessing"])
+    module.input_shape = _tuples(header["input_shape"])
+    return module
+
+
+def _layer(path: str, config: dict, arrays: dict[str, np.ndarray]) -> Layer:
+    if config["class"] not in LAYERS and config["room"] in ROOMS:
+        importlib.import_module(f"tinyslim.{config['room']}")
+    if config["class"] not in LAYERS:
+        raise ValueError(f"the layer {path} is a {config['class']}, which is unknown here: import its module first")
+    own = {name: _array(arrays, f"{path}.{name}") for name in config["parameters"] + config["buffers"]}
+    return LAYERS[config["class"]].from_config(config, own)
+
+
+def _array(arrays: dict[str, np.ndarray], path: str) -> np.ndarray:
+    if path not in arrays:
+        raise ValueError(f"the array {path!r} is missing from the file")
+    return arrays[path]
+
+
+def _node_from_json(entry: dict, nodes: dict[str, Node], layers: dict[str, Layer]) -> Node:
+    if entry["module"] is None and entry["op"] != "input" and entry["op"] not in OPERATIONS:
+        raise ValueError(f"the operation {entry['op']!r} is unknown here: import the module that defines it first")
+    attributes = {name: _tuples(value) for name, value in entry["attributes"].items()}
+    if entry["module"] is not None:
+        attributes = layers[entry["module"]].attributes
+    arguments = tuple(_argument_from_json(argument, nodes) for argument in entry["arguments"])
+    shape = tuple(entry["shape"])
+    return Node(entry["name"], entry["op"], arguments, attributes, entry["module"], shape, entry["params"], entry["macs"])
+
+
+def _argument_from_json(argument: dict | None, nodes: dict[str, Node]):
+    if argument is None:
+        return None
+    if "node" in argument:
+        return nodes[argument["node"]]
+    if "parameter" in argument:
+        return Parameter(argument["parameter"])
+    return Constant(np.array(argument["constant"], argument["dtype"]))
+
+
+def _tuples(value):
+    """JSON knows lists only; the operations take tuples."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

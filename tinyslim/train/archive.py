@@ -1,0 +1,56 @@
+"""A file of named arrays and a JSON header: an .npz without pickle, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from tinyslim.files import write_atomically
+
+_HEADER = "header"
+
+
+def write_archive(path, kind: str, header: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Write `header` and `arrays` to one file; what lay at `path` stays whole until the new file is.
+
+    Parameters
+    ----------
+    path : str or Path
+    kind : str
+        What the file is, so that a checkpoint is not taken for a model.
+    header : dict
+        JSON values.
+    arrays : dict
+        Arrays by name.
+    """
+    text = json.dumps({"format": f"tinyslim-{kind}", "version": 1, **header}, sort_keys=True)
+    packed = {_HEADER: np.frombuffer(text.encode(), np.uint8), **arrays}
+    write_atomically(path, lambda file: np.savez(file, **packed))
+
+
+def read_archive(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """The header and the arrays that `write_archive` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        When the file is no such archive, or is damaged.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        header = json.loads(arrays.pop(_HEADER).tobytes())
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{str(path)!r} is not a whole tinyslim {kind}: {error}") from None
+    if header.get("format") != f"tinyslim-{kind}":
+        raise ValueError(f"{str(path)!r} is a {header.get('format')}, expected a tinyslim-{kind}")
+    if header.get("version") != 1:
+        raise ValueError(f"{str(path)!r} has version {header.get('version')}, this tinyslim reads version 1")
+    return header, arrays
