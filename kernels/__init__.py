@@ -2,12 +2,11 @@
 
 from . import reference
 from .conv2d_int8 import conv2d_int8, depthwise_conv2d_int8, linear_int8, logits_int8
-from .convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
+from .convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient, gemm
 from .depthwise import depthwise_conv2d, depthwise_conv2d_input_gradient, depthwise_conv2d_weight_gradient
 from .elementwise_int8 import add_int8, clip_int8, dequantize, quantize, requantize
 from .fake_quantization import abs_max, fake_quant, fake_quant_gradient
 from .gemm_int8 import gemm_int8
-from .matrix_product import gemm
 from .normalization import (
     batch_norm_gradient,
     batch_norm_statistics,

@@ -124,12 +124,17 @@ def window(input_shape: tuple[int, ...], size, stride: int, padding) -> Window:
     return Window(size_y, size_x, stride, *sides, (padded_y - size_y) // stride + 1, (padded_x - size_x) // stride + 1)
 
 
-def product(a: np.ndarray, b: np.ndarray) -> None:
-    """`a` (m, k) can be multiplied by `b` (k, n)."""
-    rank("a", a, "m k")
-    rank("b", b, "k n")
+def gemm(a, b) -> tuple[np.ndarray, np.ndarray]:
+    """The matrices of `gemm`; the transpose of a contiguous one is left as it is."""
+    matrices = []
+    for name, value in (("a", a), ("b", b)):
+        given = np.asarray(value)
+        matrices.append(array(name, given.T, *FLOATS).T if given.T.flags.carray else array(name, given, *FLOATS))
+        rank(name, given, "row column")
+    a, b = matrices
     if a.shape[1] != b.shape[0]:
-        raise ValueError(f"`b` (shape {b.shape}) must have {a.shape[1]} rows, as many as `a` (shape {a.shape}) has columns")
+        raise ValueError(f"`b` (shape {b.shape}) must have {a.shape[1]} rows, as `a` (shape {a.shape}) has columns")
+    return a, b.astype(a.dtype, copy=False)
 
 
 def _filter_window(input_shape, weight_shape, stride, padding) -> Window:

@@ -1,12 +1,107 @@
+"""Two-dimensional convolution of floats and its two gradients, and the matrix product, which is one of a single tap."""
+
 from __future__ import annotations
-from . import reference
+
+import numpy as np
+
+from . import checks
+from .correlation import weight_gradient
+from .jit import compiled, prange
+from .panels import Matrix, multiply, pack, padded
 from .table import kernel
+from .walk import (
+    Walk,
+    band_input,
+    forward_walk,
+    gradient_walks,
+    input_line,
+    input_size,
+    output_offsets,
+    pixel_offsets,
+)
+
+#: Rows of a matrix that are multiplied at once, and rows that are summed at once.
+ROWS_AT_ONCE, DEPTH_AT_ONCE = 64, 256
+
+
+@compiled(parallel=True)
+def convolve(x, walk, panels, start, out, pixels, outputs):
+    """out (n, y, x, cout) ← x (n, y, x, cin) ⋆ packed (filter_y·filter_x·cin, cout), a band of an image at a time."""
+    _, image_y, image_x, cout = out.shape
+    flat = out.reshape(-1)
+    line = input_line(x, walk)
+    depth = (walk.size_y, line, walk.size_x * x.shape[3], 1)
+    bands = (walk.out_y + walk.band - 1) // walk.band
+    for item in prange(len(x) * bands):
+        image, first = np.int64(item) // bands, np.int64(item) % bands * walk.band
+        band = np.empty(input_size(x, walk), x.dtype)
+        left, left_at = band_input(x, image, walk, first, band)
+        out_at = ((image * image_y + walk.origin_y + first * walk.step) * image_x + walk.origin_x) * cout
+        count = min(walk.band, walk.out_y - first) * walk.out_x
+        multiply(left, left_at, pixels, count, depth, panels, start, 0, 0, flat, out_at, outputs, cout)
+
+
+def convolve_into(out: np.ndarray, x: np.ndarray, walk: Walk, weight: Matrix, bias: np.ndarray | None = None) -> None:
+    """`convolve` with a filter (filter_y·filter_x·cin, cout) that is still to be packed."""
+    tables = pixel_offsets(walk, x.shape[3]), output_offsets(walk, out.shape)
+    convolve(x, walk, pack(weight), padded(bias, out.shape[3], x.dtype), out, *tables)
+
+
+def product(a: np.ndarray, b: Matrix, bias: np.ndarray | None = None) -> np.ndarray:
+    """(m, n) ← (m, k) · (k, n) + bias: a convolution of m images' lines of one pixel with k channels."""
+    out = np.empty((len(a), b.columns), a.dtype)
+    walk = Walk(1, 1, 1, 0, 0, len(a), 1, min(ROWS_AT_ONCE, max(len(a), 1)))
+    convolve_into(out[None, :, None], a[None, :, None], walk, b, bias)
+    return out
+
+
+def transposed_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(m, n) ← (k, m), transposed, · (k, n): the weight gradient of a convolution of one tap."""
+    walk = Walk(1, 1, 1, 0, 0, len(a), 1, min(DEPTH_AT_ONCE, max(len(a), 1)))
+    return weight_gradient(a[None, :, None], walk, b[None, :, None])
+
+
+def is_pointwise(window: checks.Window) -> bool:
+    """Whether each output pixel sees one input pixel and each input pixel one output: a matrix product."""
+    return window[:7] == (1, 1, 1, 0, 0, 0, 0)
+
+
+@kernel
+def gemm(a, b):
+    a, b = checks.gemm(a, b)
+    if a.flags.carray or 0 in a.shape:
+        return product(a, Matrix.of(b))
+    return transposed_product(a.T, np.ascontiguousarray(b))
+
+
 @kernel
 def conv2d(x, weight, bias=None, stride=1, padding=0):
-    return reference.conv2d(x, weight, bias, stride, padding)
+    x, weight, bias, window = checks.conv2d(x, weight, bias, stride, padding)
+    cin, cout = weight.shape[2:]
+    if is_pointwise(window):
+        return product(x.reshape(-1, cin), Matrix.of(weight.reshape(cin, cout)), bias).reshape(*x.shape[:3], cout)
+    out = np.empty((len(x), window.out_y, window.out_x, cout), x.dtype)
+    convolve_into(out, x, forward_walk(x.shape, window), Matrix.of(weight.reshape(-1, cout)), bias)
+    return out
+
+
 @kernel
 def conv2d_input_gradient(grad, weight, input_shape, stride=1, padding=0):
-    return reference.conv2d_input_gradient(grad, weight, input_shape, stride, padding)
+    grad, weight, input_shape, window = checks.conv2d_input_gradient(grad, weight, input_shape, stride, padding)
+    cin, cout = weight.shape[2:]
+    if is_pointwise(window):
+        return product(grad.reshape(-1, cout), Matrix.of(weight.reshape(cin, cout).T)).reshape(input_shape)
+    out = np.empty(input_shape, grad.dtype)
+    for walk, taps in gradient_walks(input_shape, window, cout):
+        turned = weight[taps][::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1, cin)
+        convolve_into(out, grad, walk, Matrix.of(turned))
+    return out
+
+
 @kernel
 def conv2d_weight_gradient(x, grad, weight_shape, stride=1, padding=0):
-    return reference.conv2d_weight_gradient(x, grad, weight_shape, stride, padding)
+    x, grad, weight_shape, window = checks.conv2d_weight_gradient(x, grad, weight_shape, stride, padding)
+    cin, cout = weight_shape[2:]
+    if is_pointwise(window):
+        return transposed_product(x.reshape(-1, cin), grad.reshape(-1, cout)).reshape(weight_shape)
+    return weight_gradient(x, forward_walk(x.shape, window), grad).reshape(weight_shape)

@@ -97,13 +97,13 @@ def add_bytes(a, b, out, m1, m2, shift, zero_point_a, zero_point_b, zero_point, 
 
 @kernel
 def add_int8(a, b, m1, m2, shift, zero_point_a, zero_point_b, zero_point, low=0, high=255) -> np.ndarray:
-    """Add two tensors of bytes (n, h, w, c) that have scales of their own, with one rounding.
+    """Add two tensors of bytes of one shape that have scales of their own, with one rounding.
 
     y = clip(zero_point + ((a − zero_point_a)·m1 + (b − zero_point_b)·m2 + 2^(shift−1)) >> shift, low, high)
 
     m1·2^−shift is scale of a / scale of y, and m2·2^−shift scale of b / scale of y: both share one shift.
     """
-    check.array("a", a, np.uint8, None, None, None, None)
+    check.array("a", a, np.uint8, *a.shape)
     check.array("b", b, np.uint8, *a.shape)
     check.addition(m1, m2, shift)
     check.byte_range(zero_point, low, high, zero_point_a=zero_point_a, zero_point_b=zero_point_b)

@@ -13,7 +13,7 @@ from .jit import COMPILED, compiled
 from .tile_int8 import LANES, PANEL, ROWS, dot_tile
 
 if COMPILED:
-    from .vectors_int8 import multiply_lanes, rescale_lanes
+    from .vectors_int8 import depthwise_tile_8, depthwise_tile_16, rescale_rows
 
 FIELDS = (
     "kind source target height width channels pixel other other_pixel out_height out_width out_channels out_pixel "
@@ -107,6 +107,15 @@ def panel_size(p):
 
 
 @compiled()
+def tile_bytes(p, sums, rows, channels, constants, at, width, memory, out):
+    """Rescale the first `rows` and `channels` of a tile's sums into bytes at `out`."""
+    for c in range(0, channels, LANES):
+        rescale_rows(
+            sums, c, rows, constants, at + c, width, p.zero_point, p.low, p.high, memory, out + c, p.out_pixel
+        )  # fmt: skip
+
+
+@compiled()
 def convolve(p, memory, scratch, sums, offsets, weights, constants, lines, panels):
     """Output `lines` and `panels` (first, last) of a convolution.
 
@@ -118,18 +127,13 @@ def convolve(p, memory, scratch, sums, offsets, weights, constants, lines, panel
     target = p.target + lines[0] * p.out_width * p.out_pixel
     depth, panel = panel_size(p)
     for k in range(panels[0], panels[1], 2):
-        channels = min(p.out_channels - k * PANEL, 2 * PANEL)
+        at, count = p.weights + k * panel, min(2, panels[1] - k)
+        channels = min(p.out_channels - k * PANEL, count * PANEL)
         for first in range(0, pixels, ROWS):
             tile_offsets(p, start, line, first, pixels, offsets)
-            at, count = p.weights + k * panel, min(2, panels[1] - k)
             dot_tile(source, offsets, p.kernel_height, line, depth, weights, at, panel, count, sums)
-            for row in range(min(ROWS, pixels - first)):
-                out = target + (first + row) * p.out_pixel + k * PANEL
-                for c in range(0, min(channels, count * PANEL), LANES):
-                    rescale_lanes(
-                        sums, row * 2 * PANEL + c, constants, p.constants + k * PANEL + c, width,
-                        p.zero_point, p.low, p.high, memory, out + c,
-                    )  # fmt: skip
+            out, rows = target + first * p.out_pixel + k * PANEL, min(ROWS, pixels - first)
+            tile_bytes(p, sums, rows, channels, constants, p.constants + k * PANEL, width, memory, out)
 
 
 @compiled()
@@ -147,22 +151,22 @@ def logits(p, memory, sums, offsets, weights, constants, panels):
 
 
 @compiled()
-def depthwise(p, memory, scratch, sums, weights, constants, first, last):
-    """(out_y, out_x, c) ← (in_y, in_x, c) ⋆ (filter_y, filter_x, c), eight channels at a time."""
+def depthwise(p, memory, scratch, sums, offsets, weights, constants, first, last):
+    """(out_y, out_x, c) ← (in_y, in_x, c) ⋆ (filter_y, filter_x, c), eight or sixteen channels at a time."""
     source, start, line = padded(p, memory, scratch, first, last)
-    width = (p.channels + LANES - 1) // LANES * LANES
-    for y in range(last - first):
-        for x in range(p.out_width):
-            window = start + (y * line + x * p.pixel) * p.stride
-            out = p.target + ((first + y) * p.out_width + x) * p.out_pixel
-            for c in range(0, p.channels, LANES):
-                multiply_lanes(
-                    source, window + c, line, p.pixel, p.kernel_height, p.kernel_width,
-                    weights, p.weights + c, width, sums, 0,
-                )  # fmt: skip
-                rescale_lanes(
-                    sums, 0, constants, p.constants + c, width, p.zero_point, p.low, p.high, memory, out + c
-                )  # fmt: skip
+    pixels, width = (last - first) * p.out_width, (p.channels + LANES - 1) // LANES * LANES
+    target = p.target + first * p.out_width * p.out_pixel
+    for pixel in range(0, pixels, ROWS):
+        tile_offsets(p, start, line, pixel, pixels, offsets)
+        for c in range(0, width, 2 * LANES):
+            at, channels = p.weights + c, min(width - c, 2 * LANES)
+            size_y, size_x = p.kernel_height, p.kernel_width
+            if channels == LANES:
+                depthwise_tile_8(source, c, offsets, size_y, size_x, line, p.pixel, weights, at, width, sums)
+            else:
+                depthwise_tile_16(source, c, offsets, size_y, size_x, line, p.pixel, weights, at, width, sums)
+            out, rows = target + pixel * p.out_pixel + c, min(ROWS, pixels - pixel)
+            tile_bytes(p, sums, rows, channels, constants, p.constants + c, width, memory, out)
 
 
 @compiled()
@@ -236,7 +240,7 @@ def run_layer(p, image, memory, scratch, sums, offsets, weights, constants, outp
         logits(p, memory, sums, offsets, weights, constants, share(panels, part, parts))
     elif p.kind == DEPTHWISE:
         if last > first:
-            depthwise(p, memory, scratch, sums, weights, constants, first, last)
+            depthwise(p, memory, scratch, sums, offsets, weights, constants, first, last)
     elif p.kind == QUANTIZE:
         quantize(p, image, memory, constants, first, last)
     elif p.kind == LOOKUP:

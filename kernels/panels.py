@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .jit import COMPILED, compiled, prange
@@ -11,9 +13,33 @@ if COMPILED:
     from .register_tile import channels_narrow, channels_wide, product_narrow, product_wide
 
 
+class Matrix(NamedTuple):
+    """A matrix as it lies in memory: element (k, j) at data[k·row_step + j·column_step]."""
+
+    data: np.ndarray
+    rows: int
+    columns: int
+    row_step: int
+    column_step: int
+
+    @classmethod
+    def of(cls, matrix: np.ndarray) -> Matrix:
+        """Of a C-contiguous matrix, or of the transpose of one without a copy."""
+        rows, columns = matrix.shape
+        if matrix.T.flags.carray and not matrix.flags.carray:
+            return cls(matrix.T.reshape(-1), rows, columns, 1, rows)
+        return cls(np.ascontiguousarray(matrix).reshape(-1), rows, columns, columns, 1)
+
+
 def width(dtype) -> int:
     """Columns of a panel: two vectors."""
     return 2 * VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+@compiled()
+def panel_width(array):
+    """Columns of a panel of the array's dtype, in compiled code."""
+    return 2 * VECTOR_BYTES // array.itemsize
 
 
 def padded(vector: np.ndarray | None, length: int, dtype) -> np.ndarray:
@@ -28,7 +54,7 @@ def padded(vector: np.ndarray | None, length: int, dtype) -> np.ndarray:
 @compiled()
 def pack_panel(matrix, row_step, column_step, at, depth, columns, panels, panel_at):
     """panel (depth, width) ← the matrix's (depth, columns) at `at`, zeros filling up the width."""
-    wide = 2 * VECTOR_BYTES // panels.itemsize
+    wide = panel_width(panels)
     if column_step == 1:
         for k in range(depth):
             source, target = at + k * row_step, panel_at + k * wide
@@ -49,7 +75,7 @@ def pack_panel(matrix, row_step, column_step, at, depth, columns, panels, panel_
 @compiled(parallel=True)
 def pack_all(matrix, row_step, column_step, depth, columns, panels):
     """panels (columns / width, depth, width) ← (depth, columns)."""
-    wide = 2 * VECTOR_BYTES // panels.itemsize
+    wide = panel_width(panels)
     for index in prange((columns + wide - 1) // wide):
         panel = np.int64(index)
         first = panel * wide
@@ -59,17 +85,17 @@ def pack_all(matrix, row_step, column_step, depth, columns, panels):
         )  # fmt: skip
 
 
-def pack(matrix: np.ndarray, row_step: int, column_step: int, depth: int, columns: int) -> np.ndarray:
-    """The panels of a (depth, columns) matrix whose element (k, j) lies at k·row_step + j·column_step."""
-    panels = np.empty(padded(None, columns, matrix.dtype).size * depth, matrix.dtype)
-    pack_all(matrix, row_step, column_step, depth, columns, panels)
+def pack(matrix: Matrix) -> np.ndarray:
+    """The panels of a matrix."""
+    panels = np.empty(padded(None, matrix.columns, matrix.data.dtype).size * matrix.rows, matrix.data.dtype)
+    pack_all(matrix.data, matrix.row_step, matrix.column_step, matrix.rows, matrix.columns, panels)
     return panels
 
 
 @compiled()
-def multiply(left, left_at, rows, count, depth, right, start, start_step, out, out_at, out_rows, columns):
+def multiply(left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns):
     """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile; arguments as `register_tile.tile` says."""
-    wide = 2 * VECTOR_BYTES // out.itemsize
+    wide = panel_width(out)
     steps = depth[0] * depth[2]
     for column in range(0, columns, wide):
         rest = columns - column
@@ -78,10 +104,10 @@ def multiply(left, left_at, rows, count, depth, right, start, start_step, out, o
             if 2 * rest > wide:
                 product_wide(
                     left, left_at, rows, row, tile_rows, depth, right, column * steps, wide,
-                    start, column + row * start_step, start_step, out, out_at + column, out_rows, rest,
+                    start, start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest,
                 )  # fmt: skip
             else:
                 product_narrow(
                     left, left_at, rows, row, tile_rows, depth, right, column * steps, wide,
-                    start, column + row * start_step, start_step, out, out_at + column, out_rows, rest,
+                    start, start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest,
                 )  # fmt: skip

@@ -89,6 +89,11 @@ def place(values: list[Value]) -> int:
     return max((v.offset + v.nbytes for v in placed), default=0)
 
 
+def thread_count() -> int:
+    """How many threads kernels run on."""
+    return get_num_threads() if COMPILED else 1
+
+
 class Plan:
     """Layers ready to run: packed weights, records, and a pool of arenas so that threads may share it."""
 
@@ -119,7 +124,7 @@ class Plan:
         if count:
             flat = np.require(images, requirements=["C", "W"]).reshape(count, -1).view(np.uint8)
             work = count * self.work
-            threads = get_num_threads() if work >= SHARED_WORK else 1
+            threads = thread_count() if work >= SHARED_WORK else 1
             space = self._workspace(threads)
             arguments = (flat, self.layers, self.weights, self.constants, *space, outputs)
             if threads == 1:

@@ -122,7 +122,8 @@ class Planner:
     def flatten(self, x: Value) -> Value:
         """(height, width, channels) as one vector."""
         size = x.height * x.width * x.channels
-        return self._add("copy", x, Value(1, 1, size, pixel=round_up(size, LANES)), out_pixel=x.channels)
+        target = Value(1, 1, size, pixel=round_up(size, LANES))
+        return self._add("copy", x, target, out_height=x.height, out_width=x.width, out_pixel=x.channels)
 
     def dequantize(self, x: Value, scale: float, zero_point: int) -> Value:
         """Bytes as real numbers again."""

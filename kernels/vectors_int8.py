@@ -116,39 +116,63 @@ dot_tile_1 = tile_of(1)
 dot_tile_2 = tile_of(2)
 
 
+def depthwise_tile_of(channels: int):
+    """An intrinsic that sums the taps of ROWS pixels for 8 or 16 channels.
+
+    sums[row, channel] ← Σ over y, x of source[offsets[row] + y·line + x·pixel + channel] · weights[…, y, x, channel]
+    """
+
+    def emit(e: Emitter, at, height, width, line, pixel, weights, step):
+        build, ints, bytes_ = e.builder, lanes(INT32, channels), lanes(BYTE, channels)
+        zero = ir.Constant(ints, [0] * channels)
+        sums = [cgutils.alloca_once_value(build, zero) for _ in range(ROWS)]
+        rows = [e.pointer(0, at, e.load(e.pointer(2, row), INT64)) for row in range(ROWS)]
+        with cgutils.for_range(build, height) as outer, cgutils.for_range(build, width) as inner:
+            here = build.add(build.mul(outer.index, line), build.mul(inner.index, pixel))
+            tap = build.mul(build.add(build.mul(outer.index, width), inner.index), step)
+            weight = build.sext(e.load(e.pointer(7, weights, tap), bytes_), ints)
+            for row, cell in zip(rows, sums, strict=True):
+                product = build.mul(build.zext(e.load(build.gep(row, [here]), bytes_), ints), weight)
+                build.store(build.add(build.load(cell), product), cell)
+        for row, cell in enumerate(sums):
+            e.store(build.load(cell), e.pointer(10, row * 2 * PANEL))
+
+    def routine(typing, source, at, offsets, height, width, line, pixel, weights, weights_at, step, sums):
+        def generate(context, builder, signature, arguments):
+            emit(Emitter(context, builder, signature, arguments), arguments[1], *arguments[3:7], *arguments[8:10])
+            return context.get_dummy_value()
+
+        size = types.int64
+        return types.void(source, size, offsets, size, size, size, size, weights, size, size, sums), generate
+
+    return intrinsic(routine)
+
+
+#: `depthwise_tile_8(source, at, offsets, height, width, line, pixel, weights, weights_at, step, sums)`: 8 channels.
+depthwise_tile_8 = depthwise_tile_of(LANES)
+#: The same for 16 channels.
+depthwise_tile_16 = depthwise_tile_of(2 * LANES)
+
+
 @intrinsic
-def rescale_lanes(typing, sums, at, constants, constants_at, width, zero_point, low, high, target, target_at):
-    """Bring LANES sums to bytes: the rows bias, multiplier and shift of `constants` lie `width` apart."""
+def rescale_rows(
+    typing, sums, at, rows, constants, constants_at, width, zero_point, low, high, target, target_at, pixel
+):
+    """Bring LANES channels of some rows of a tile to bytes, `pixel` apart in `target`.
+
+    The rows bias, multiplier and shift of `constants` lie `width` apart.
+    """
 
     def generate(context, builder, signature, arguments):
         e, ints = Emitter(context, builder, signature, arguments), lanes(INT32, LANES)
-        row = [builder.mul(arguments[4], INT64(i)) for i in range(3)]
-        parameters = [e.load(e.pointer(2, arguments[3], offset), ints) for offset in row]
-        result = e.rescale(e.load(e.pointer(0, arguments[1]), ints), *parameters, *arguments[5:8])
-        e.store(result, e.pointer(8, arguments[9]))
+        row = [builder.mul(arguments[5], INT64(i)) for i in range(3)]
+        parameters = [e.load(e.pointer(3, arguments[4], offset), ints) for offset in row]
+        with cgutils.for_range(builder, arguments[2]) as loop:
+            start = builder.add(arguments[1], builder.mul(loop.index, INT64(2 * PANEL)))
+            result = e.rescale(e.load(e.pointer(0, start), ints), *parameters, *arguments[6:9])
+            e.store(result, e.pointer(9, arguments[10], builder.mul(loop.index, arguments[11])))
         return context.get_dummy_value()
 
     size = types.int64
-    return types.void(sums, size, constants, size, size, size, size, size, target, size), generate
-
-
-@intrinsic
-def multiply_lanes(typing, source, at, line, pixel, height, width, weights, weights_at, step, sums, sums_at):
-    """sums[lane] ← Σ source[at + y·line + x·pixel + lane] · weights[weights_at + (y·width + x)·step + lane]."""
-
-    def generate(context, builder, signature, arguments):
-        e, ints = Emitter(context, builder, signature, arguments), lanes(INT32, LANES)
-        _, at, line, pixel, height, width, _, weights_at, step, _, sums_at = arguments
-        total = cgutils.alloca_once_value(builder, ir.Constant(ints, [0] * LANES))
-        with cgutils.for_range(builder, height) as outer, cgutils.for_range(builder, width) as inner:
-            here = builder.add(builder.mul(outer.index, line), builder.mul(inner.index, pixel))
-            tap = builder.mul(builder.add(builder.mul(outer.index, width), inner.index), step)
-            bytes_ = e.load(e.pointer(0, at, here), lanes(BYTE, LANES))
-            weight = e.load(e.pointer(6, weights_at, tap), lanes(BYTE, LANES))
-            product = builder.mul(builder.zext(bytes_, ints), builder.sext(weight, ints))
-            builder.store(builder.add(builder.load(total), product), total)
-        e.store(builder.load(total), e.pointer(9, sums_at))
-        return context.get_dummy_value()
-
-    size = types.int64
-    return types.void(source, size, size, size, size, size, weights, size, size, sums, size), generate
+    ends = (size, size, constants, size, size, size, size, size)
+    return types.void(sums, *ends, target, size, size), generate

@@ -10,8 +10,7 @@ from .windows import crop, pad, taps
 
 def gemm(a, b):
     """Twin of `kernels.gemm`: (m, k) @ (k, n) → (m, n)."""
-    a, b = checks.floats(a=a, b=b)
-    checks.product(a, b)
+    a, b = checks.gemm(a, b)
     return a @ b
 
 

@@ -108,7 +108,7 @@ def logits_int8(x, weight, input_zero_point, bias, scale) -> np.ndarray:
 
 def add_int8(a, b, m1, m2, shift, zero_point_a, zero_point_b, zero_point, low=0, high=255) -> np.ndarray:
     """Sum of two tensors of bytes: ((a − Za)·m1 + (b − Zb)·m2 + 2^(shift−1)) >> shift, from the output's zero point."""
-    check.array("a", a, np.uint8, None, None, None, None)
+    check.array("a", a, np.uint8, *a.shape)
     check.array("b", b, np.uint8, *a.shape)
     check.addition(m1, m2, shift)
     check.byte_range(zero_point, low, high, zero_point_a=zero_point_a, zero_point_b=zero_point_b)

@@ -2,9 +2,9 @@
 
 from .tensor import Tensor  # isort: skip  (first: the operations below need it)
 
-from .backward import backward
-from .gradcheck import GradientMismatchError, gradcheck
-from .operation import OPERATIONS, each, operation
+from .backward_pass import backward
+from .gradient_check import GradientMismatchError, gradcheck
+from .operations import OPERATIONS, each, operation
 from .tape import Recording, inside, no_grad, record, recording, scope
 
 __all__ = [

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyslim import kernels
 
-from .operation import each, operation
+from .operations import each, operation
 
 
 @operation("x")

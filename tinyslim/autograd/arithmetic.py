@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyslim import kernels
 
-from .operation import each, operation
+from .operations import each, operation
 
 
 def unbroadcast(grad: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

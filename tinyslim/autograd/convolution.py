@@ -7,7 +7,7 @@ import numpy as np
 from tinyslim import kernels
 
 from .arithmetic import product
-from .operation import each, operation
+from .operations import each, operation
 
 
 @operation("x", "weight", "bias")

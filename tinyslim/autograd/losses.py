@@ -6,7 +6,7 @@ import numpy as np
 
 from .activations import log_softmax, softmax
 from .arithmetic import matmul
-from .operation import each, operation
+from .operations import each, operation
 from .shaping import reshape, transpose
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyslim import kernels
 
-from .operation import each, operation
+from .operations import each, operation
 
 
 @operation("x")
@@ -22,14 +22,14 @@ def max_pool2d(x, size, stride=None, padding=0):
     padding
         As in `conv2d`.
     """
-    y, argmax = kernels.max_pool2d(x, size, stride or size, padding)
+    y, argmax = kernels.max_pool2d(x, size, size if stride is None else stride, padding)
     return y, each(lambda grad: kernels.max_pool2d_gradient(grad, argmax, x.shape))
 
 
 @operation("x")
 def avg_pool2d(x, size, stride=None, padding=0):
     """The mean of each `size` × `size` window, zeros of the padding counted, as in PyTorch. Arguments as `max_pool2d`."""
-    stride = stride or size
+    stride = size if stride is None else stride
     return kernels.avg_pool2d(x, size, stride, padding), each(
         lambda grad: kernels.avg_pool2d_gradient(grad, x.shape, size, stride, padding)
     )

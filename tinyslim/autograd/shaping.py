@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .operation import OPERATIONS, as_tensors, each, operation, remember
+from .operations import OPERATIONS, as_tensors, each, operation, remember
 
 
 @operation("x")

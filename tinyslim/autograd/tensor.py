@@ -7,7 +7,7 @@ from itertools import count
 
 import numpy as np
 
-from .backward import backward
+from .backward_pass import backward
 
 _clock = count()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -34,6 +35,7 @@ def pad_crop_flip(padding: int = 4, flip: bool = True) -> Augmentation:
     >>> dot[:, 1, 1] = 255
     >>> shifted = pad_crop_flip(padding=1)(dot, np.random.default_rng(0))
     >>> [np.argwhere(image[..., 0]).tolist() for image in shifted]
+    [[[0, 0]], [[1, 2]], [[1, 2]]]
     """
     if padding < 0:
         raise ValueError(f"`padding` (={padding}) must be at least 0")
@@ -53,4 +55,5 @@ def pad_crop_flip(padding: int = 4, flip: bool = True) -> Augmentation:
     return augment
 
 
-AUGMENTATIONS = {"pad_crop_flip": pad_crop_flip}
+#: By the names that recipes use; "shift_flip" is the gentle one, for small pictures that fill their frame.
+AUGMENTATIONS = {"pad_crop_flip": pad_crop_flip, "shift_flip": partial(pad_crop_flip, padding=2)}

@@ -77,20 +77,13 @@ class Source:
         return folders[0]
 
     def _contents(self, folder: Path) -> bytes:
+        where = f"{self.name} in {folder}"
+        cure = "remove the file to have it fetched again" if self.page else "install tinyslim again"
         try:
             contents = self.unpack([folder / name for name in self.files], self.nbytes)
         except _DAMAGE as error:
-            raise ValueError(f"{self._described(folder)} can't be unpacked ({error}); {self._advice}") from error
+            raise ValueError(f"{where} can't be unpacked ({error}); {cure}") from error
         digest = hashlib.sha256(contents).hexdigest()
         if digest != self.sha256:
-            raise ValueError(
-                f"{self._described(folder)} holds contents of sha256 {digest}, not {self.sha256}; {self._advice}"
-            )
+            raise ValueError(f"{where} holds contents of sha256 {digest}, not {self.sha256}; {cure}")
         return contents
-
-    def _described(self, folder: Path) -> str:
-        return f"{self.name} in {folder}"
-
-    @property
-    def _advice(self) -> str:
-        return "remove the file to have it fetched again" if self.page else "install tinyslim again"

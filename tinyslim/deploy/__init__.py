@@ -1,0 +1,7 @@
+"""deploy: Programs of ops that run, float32 or int8, without any training code; their file, and how long they take."""
+
+from .float_ops import FLOAT_OPS
+from .int8_ops import INT8_OPS
+from .multipliers import add_multipliers, multiplier
+from .program import Builder, Op, Program, load, reference_run
+from .timing import Latency, latency

@@ -4,8 +4,8 @@ from .module import GraphModule, copy_nodes, place, to_module
 from .node import Constant, Graph, Node, Parameter
 from .rules import register
 from .serial import from_json, to_json
-from .summary import Summary, summary
-from .trace import evaluating, trace
+from .counting import Summary, summary
+from .tracing import evaluating, trace
 
 __all__ = [
     "Constant",

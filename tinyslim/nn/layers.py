@@ -40,6 +40,7 @@ class Conv2d(Layer):
 
     op = "conv2d"
     settings = ("stride", "padding")
+    bias: Tensor | None = None
 
     def __init__(self, cin: int, cout: int, size: int, stride=1, padding=0, bias: bool = True, seed: Seed = 0):
         _check_sizes(cin=cin, cout=cout, size=size, stride=stride)
@@ -62,6 +63,7 @@ class DepthwiseConv2d(Layer):
 
     op = "depthwise_conv2d"
     settings = ("stride", "padding")
+    bias: Tensor | None = None
 
     def __init__(self, channels: int, size: int, stride=1, padding=0, bias: bool = True, seed: Seed = 0):
         _check_sizes(channels=channels, size=size, stride=stride)
@@ -83,6 +85,7 @@ class Linear(Layer):
     """
 
     op = "linear"
+    bias: Tensor | None = None
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True, seed: Seed = 0):
         _check_sizes(inputs=inputs, outputs=outputs)

@@ -56,7 +56,7 @@ class MaxPool2d(Layer):
     settings = ("size", "stride", "padding")
 
     def __init__(self, size: int, stride: int | None = None, padding=0):
-        self.size, self.stride, self.padding = size, stride or size, padding
+        self.size, self.stride, self.padding = size, size if stride is None else stride, padding
 
     def forward(self, x: Tensor) -> Tensor:
         return F.max_pool2d(x, self.size, self.stride, self.padding)
@@ -69,7 +69,7 @@ class AvgPool2d(Layer):
     settings = ("size", "stride", "padding")
 
     def __init__(self, size: int, stride: int | None = None, padding=0):
-        self.size, self.stride, self.padding = size, stride or size, padding
+        self.size, self.stride, self.padding = size, size if stride is None else stride, padding
 
     def forward(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(x, self.size, self.stride, self.padding)

@@ -1,7 +1,7 @@
 """Training: the loop, metrics, files of models and checkpoints."""
 
 from .archive import read_archive, write_archive
-from .fit import Recipe, fit
+from .fitting import Recipe, fit
 from .loop import Batch, Loss, TrainingDivergedError, label_loss, train_epoch
 from .metrics import Difference, evaluate, in_top, predict, scores, top1_difference
 from .progress import Progress

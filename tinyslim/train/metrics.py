@@ -38,10 +38,11 @@ def _in_batches(run, count: int) -> np.ndarray:
 def in_top(logits: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """For each row, whether fewer than `k` other classes have a logit at least as large as the label's: (n,) bool.
 
-    A tie counts against the model: one that gives every class the same logit has learned nothing.
+    A tie counts against the model: one that gives every class the same logit has learned nothing. So does NaN.
     """
     own = logits[np.arange(len(labels)), labels][:, None]
-    return (logits >= own).sum(axis=1) - 1 < k
+    # "Not below" rather than "at least": every comparison with NaN is false, and a NaN is never right.
+    return (~(logits < own)).sum(axis=1) - 1 < k
 
 
 def scores(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:

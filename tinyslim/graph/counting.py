@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tinyslim.nn import Module
 
 from .node import Graph
-from .trace import trace
+from .tracing import trace
 
 
 @dataclass(frozen=True)

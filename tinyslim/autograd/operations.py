@@ -33,7 +33,7 @@ def operation(*tensors: str, name: str | None = None) -> Callable:
     Examples
     --------
     >>> from tinyslim import Tensor
-    >>> from tinyslim.autograd.operation import operation, each
+    >>> from tinyslim.autograd.operations import operation, each
     >>> @operation("x")
     ... def cube(x):
     ...     return x**3, each(lambda grad: grad * 3 * x**2)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tinyslim import optim
-from tinyslim.data import Loader, augmentation
+from tinyslim.data import Loader
 from tinyslim.files import write_text_atomically
 from tinyslim.nn import Module
 
@@ -84,7 +84,7 @@ def fit(
     schedule : str
         One of `optim.SCHEDULES`.
     augment : str, optional
-        A name from `data.AUGMENTATIONS`.
+        "pad_crop_flip" or "shift_flip"; see `data.Loader`.
     label_smoothing : float
     loss
         Another loss than cross-entropy with the labels: (model, images, labels) → (loss, logits).
@@ -108,8 +108,7 @@ def fit(
     )  # fmt: skip
     if model.preprocessing is None:
         model.preprocessing = (train_set.mean, train_set.std)
-    transform = None if augment is None else augmentation.by_name(augment)
-    loader = Loader(train_set, batch_size, seed=seed, augment=transform, preprocessing=model.preprocessing)
+    loader = Loader(train_set, batch_size, seed=seed, augment=augment, preprocessing=model.preprocessing)
     optimizer = recipe.optimizer(model)
     rates = optim.by_name(schedule, lr, epochs * len(loader))
     checkpoint = None if out is None else Path(out, "checkpoint.npz")

@@ -17,7 +17,7 @@ class Gradients:
     def __init__(self):
         self._arrived: dict[Tensor, np.ndarray] = {}
         self._summed: set[Tensor] = set()
-        self._queue: list[tuple[int, Tensor]] = []
+        self._queue: list[tuple[int, int, Tensor]] = []
 
     def __bool__(self) -> bool:
         return bool(self._queue)
@@ -26,7 +26,8 @@ class Gradients:
         """Add one use's share to the gradient of `tensor`."""
         if tensor not in self._arrived:
             self._arrived[tensor] = part
-            heapq.heappush(self._queue, (-tensor.born, tensor))
+            # A deep copy of a parameter is as old as the parameter; the id decides then, since tensors have no order.
+            heapq.heappush(self._queue, (-tensor.born, id(tensor), tensor))
         elif tensor in self._summed:
             self._arrived[tensor] += part
         else:
@@ -36,7 +37,8 @@ class Gradients:
 
     def pop_youngest(self) -> tuple[Tensor, np.ndarray]:
         """The youngest tensor, whose gradient is complete: all that was made from it is younger and was visited."""
-        _, tensor = heapq.heappop(self._queue)
+        *_, tensor = heapq.heappop(self._queue)
+        self._summed.discard(tensor)
         return tensor, self._arrived.pop(tensor)
 
 
@@ -64,7 +66,8 @@ def backward(result: Tensor, grad=None) -> None:
     while gradients:
         tensor, grad = gradients.pop_youngest()
         if tensor.op == "leaf":
-            tensor.grad = grad.copy() if tensor.grad is None else tensor.grad + grad
+            # An array of its own, in the leaf's dtype; arithmetic on arrays without axes gives NumPy scalars.
+            tensor.grad = np.array(grad if tensor.grad is None else tensor.grad + grad, tensor.dtype)
             continue
         if tensor.pull_back is None:
             raise ValueError(f"backward() came through this {tensor.op!r} before and its tape is gone: compute it again")

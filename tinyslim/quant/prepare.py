@@ -1,0 +1,85 @@
+"""From a trained network to one that trains with the rounding of integers."""
+
+from __future__ import annotations
+
+import copy
+
+from tinyslim.graph import Graph, GraphModule, Node, to_module, trace
+from tinyslim.nn import Layer, Module
+
+from .layers import ActivationQuantizer, quantized_layer
+from .placement import WEIGHTED, is_non_negative, quantized_places
+
+
+def prepare(
+    model: Module,
+    example,
+    weight_quantize_type: str = "channel_wise_abs_max",
+    activation_quantize_type: str = "moving_average_abs_max",
+    weight_bits: int = 8,
+    activation_bits: int = 8,
+) -> GraphModule:
+    """A copy of `model` with fake quantisers: quantisation-aware training (Jacob et al. 2018, §3).
+
+    Train it like any other (the first batch already sets the ranges), then `tinyslim.freeze` it.
+
+    Parameters
+    ----------
+    model : Module
+        Stays as it is.
+    example : array
+        A batch that the model takes.
+    weight_quantize_type : str
+        "channel_wise_abs_max", a step for each output channel, or "abs_max", one for the whole weight.
+    activation_quantize_type : str
+        "moving_average_abs_max", "abs_max" (of each batch) or "range_abs_max" (over a window).
+    weight_bits, activation_bits : int
+        2 to 8.
+
+    Raises
+    ------
+    ValueError
+        When the model was prepared already, or has an operation that integers can't compute.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import nn, quant
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.GlobalAvgPool2d(), nn.Linear(4, 2))
+    >>> print(quant.prepare(net, np.zeros((1, 8, 8, 1))).graph)
+    input: input() → 8 × 8 × 1
+    quantizers.input: fake_quant(input) → 8 × 8 × 1
+    0: conv2d(quantizers.input) → 6 × 6 × 4
+    1: relu(0) → 6 × 6 × 4
+    quantizers.1: fake_quant(1) → 6 × 6 × 4
+    2: global_avg_pool2d(quantizers.1) → 4
+    quantizers.2: fake_quant(2) → 4
+    3: linear(quantizers.2) → 2
+    """
+    traced = trace(model, example)
+    if is_prepared(traced):
+        raise ValueError("`model` is prepared already")
+    layers: dict[str, Layer] = {}
+    for node in traced:
+        if node.op in WEIGHTED:
+            layers |= _quantized(traced, node, weight_quantize_type, weight_bits)
+    for node in quantized_places(traced):
+        path = f"quantizers.{node.name.replace('.', '_').replace(':', '_')}"
+        layers[path] = ActivationQuantizer(activation_quantize_type, activation_bits, is_non_negative(node))
+        quantizer = Node(path, "fake_quant", (), layers[path].attributes, path, node.shape)
+        traced.insert_after(node, quantizer)
+    return to_module(traced, layers)
+
+
+def _quantized(traced: Graph, node: Node, weight_quantize_type: str, weight_bits: int) -> dict[str, Layer]:
+    """The quantised layer that takes the place of `node`'s, by path."""
+    if node.module is None:
+        raise ValueError(f"{node.name} calls F.{node.op} itself; use its layer in `nn`, so that it can be quantised")
+    plain = traced.layer(node)
+    arrays = {name: copy.deepcopy(getattr(plain, name)) for name in ("weight", "bias")}
+    return {node.module: quantized_layer(node.op, arrays, plain.attributes, weight_quantize_type, weight_bits)}
+
+
+def is_prepared(graph: Graph) -> bool:
+    """Whether a traced network has fake quantisers."""
+    return any(node.op == "fake_quant" for node in graph)
