@@ -31,6 +31,14 @@ class GraphModule(Module):
                 del values[used]
         return values[self.graph.output]
 
+    def results(self, x: Tensor) -> dict[str, Tensor]:
+        """The result of every node, by name: what lies between the input and the output."""
+        layers, parameters = dict(self.named_modules()), dict(self.named_parameters())
+        values = {self.graph.input: x}
+        for node in self.graph.nodes[1:]:
+            values[node] = self._run(node, values, layers, parameters)
+        return {node.name: value for node, value in values.items()}
+
     def _run(self, node: Node, values: dict, layers: dict, parameters: dict) -> Tensor:
         arguments = [
             values[a] if isinstance(a, Node)

@@ -201,9 +201,9 @@ def _concat(lowering: Int8Lowering, node: Node) -> None:
 
 
 def _clip_if_needed(lowering: Int8Lowering, members: list[Node], value: int, grid: Grid) -> int:
-    """The activation behind an operation that can't clip by itself."""
+    """The activation, or the end of a grid of few bits, behind an operation that stores any byte."""
     bounds = {"low": _activation_low(members, grid), "high": _activation_high(members, grid)}
-    if bounds == {"low": grid.qmin, "high": grid.qmax}:
+    if bounds == {"low": 0, "high": 255}:
         return value
     return lowering.program.add("clip", members[-1].name, value, **bounds)
 

@@ -56,9 +56,9 @@ def prepare(
     quantizers.2: fake_quant(2) → 4
     3: linear(quantizers.2) → 2
     """
-    traced = trace(model, example)
-    if is_prepared(traced):
+    if isinstance(model, GraphModule) and is_prepared(model.graph):
         raise ValueError("`model` is prepared already")
+    traced = trace(model, example)
     layers: dict[str, Layer] = {}
     for node in traced:
         if node.op in WEIGHTED:

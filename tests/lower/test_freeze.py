@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+
+import tinyslim
+import tinyslim.functional as F
+from tinyslim import Tensor, deploy, models, nn, no_grad, quant
+from tinyslim.lower import integer_layer
+from tinyslim.lower.folding import Affine
+
+EXAMPLE = np.zeros((1, 16, 16, 1), np.float32)
+
+
+class EveryOperation(nn.Module):
+    """Residual add, concat, all poolings, a ReLU6, dropout, and a flatten."""
+
+    def __init__(self):
+        rng = np.random.default_rng(5)
+        self.stem, self.norm = nn.Conv2d(1, 6, 3, padding="same", bias=False, seed=rng), nn.BatchNorm2d(6)
+        self.depthwise = nn.DepthwiseConv2d(6, 3, 2, padding=(0, 1, 0, 1), seed=rng)
+        self.right, self.left = nn.Conv2d(6, 6, 1, seed=rng), nn.Conv2d(6, 5, 3, 1, padding=1, seed=rng)
+        self.drop, self.hidden, self.last = nn.Dropout(0.3), nn.Linear(11 * 4, 7, seed=rng), nn.Linear(7, 3, seed=rng)
+
+    def forward(self, x):
+        x = F.relu6(self.norm(self.stem(x)))
+        x = F.max_pool2d(self.depthwise(x), 2)
+        x = F.relu(x)
+        x = x + self.right(x)
+        x = F.concat([F.relu(self.left(x)), self.right(x)])
+        x = F.avg_pool2d(x, 2)
+        return self.last(F.relu(self.hidden(self.drop(F.flatten(x)))))
+
+
+def trained_statistics(model, rng, batches=4):
+    """Running statistics and quantiser ranges as some batches of noise leave them."""
+    with no_grad():
+        for _ in range(batches):
+            model.train()(images(rng, 16))
+    return model.eval()
+
+
+def images(rng, n):
+    return rng.normal(size=(n, 16, 16, 1)).astype(np.float32)
+
+
+NETS = {
+    "mobilenet_v1": lambda: models.mobilenet_v1(num_classes=4, width=0.125, in_channels=1, stem_stride=1),
+    "resnet20": lambda: models.resnet20(num_classes=4, in_channels=1),
+    "every_operation": EveryOperation,
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_float_program_computes_what_the_model_does(name, rng):
+    net = trained_statistics(NETS[name](), rng)
+    x = images(rng, 5)
+    expected = net(x).data
+    np.testing.assert_allclose(tinyslim.freeze(net, EXAMPLE).run(x), expected, atol=2e-5 * np.abs(expected).max())
+
+
+def simulated_integers(prepared, x):
+    """For each quantiser of a prepared model, the integers of its result on `x`, by the node that it stands behind."""
+    with no_grad():
+        results = prepared.results(Tensor(x))
+    found = {}
+    for node in prepared.graph:
+        if node.op == "fake_quant":
+            grid = prepared.graph.layer(node).grid()
+            q = np.rint(results[node.name].data / grid.scale) + grid.zero_point
+            for member in quant.chain(prepared.graph, head_of(prepared.graph, node.inputs[0])):
+                found[member.name] = found[node.name] = q.astype(np.uint8)
+    return found
+
+
+def rounded_bias(op):
+    """The share of integers that the bias, rounded to half a step of the sums, carries over a rounding boundary."""
+    return (op.arrays["multiplier"] * 2.0 ** -op.arrays["shift"]).max() / 2 if "shift" in op.arrays else 0.0
+
+
+def head_of(graph, node):
+    """The first node of the chain that `node` ends."""
+    for candidate in graph:
+        members = quant.chain(graph, candidate)
+        if members[-1] is node and candidate.op in {"conv2d", "depthwise_conv2d", "linear", "add", "global_avg_pool2d"}:
+            return candidate
+    return node
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "resnet20"])
+@pytest.mark.parametrize("bits", [8, 5])
+def test_each_layer_fed_the_simulations_integers_gives_the_simulations_integers(name, bits, rng):
+    net = trained_statistics(NETS[name](), rng)
+    prepared = trained_statistics(quant.prepare(net, EXAMPLE, weight_bits=bits, activation_bits=bits), rng)
+    program, integers = tinyslim.freeze(prepared, EXAMPLE), simulated_integers(prepared, images(rng, 16))
+    checked = 0
+    for op in program.ops[1:-1]:
+        inputs = [integers[parent.name] for parent in prepared.graph[op.name].inputs] if op.kind != "clip" else []
+        if inputs:
+            off = program.op_kind(op).run(op, tinyslim.kernels, *inputs).astype(int) - integers[op.name]
+            assert np.abs(off).max() <= 1, op.name
+            assert (off != 0).mean() <= 0.002 + rounded_bias(op), op.name
+            checked += 1
+    assert checked >= 28 - (name == "resnet20") * 3
+
+
+def test_an_int8_program_is_equal_to_its_integer_twin_to_the_last_byte(rng):
+    prepared = trained_statistics(quant.prepare(EveryOperation(), EXAMPLE), rng)
+    program = tinyslim.freeze(prepared, EXAMPLE)
+    x = images(rng, 5)
+    np.testing.assert_array_equal(program.run(x), deploy.reference_run(program, x))
+
+
+def test_an_int8_program_holds_integers_from_the_input_to_the_logits(rng):
+    program = tinyslim.freeze(trained_statistics(quant.prepare(EveryOperation(), EXAMPLE), rng), EXAMPLE)
+    assert program.ops[0].kind == "quantize"
+    assert program.ops[-1].kind == "logits"
+    assert {spec.dtype for spec in program.specs[1:-1]} == {"uint8"}
+
+
+def test_batch_norm_is_folded_with_its_sign():
+    signed, bias, step = integer_layer(
+        np.array([[3, 4]], np.int8), np.array([0.5, 0.25]), Affine(np.array([2.0, -4.0]), np.array([1.0, -2.0])), 0.1
+    )
+    np.testing.assert_array_equal(signed, [[3, -4]])
+    np.testing.assert_allclose(step, [0.1, 0.1])
+    np.testing.assert_array_equal(bias, [10, -20])
+
+
+def test_a_dead_channel_keeps_its_bias_within_int32():
+    _, bias, step = integer_layer(
+        np.array([[1]], np.int8), np.array([0.5]), Affine(np.array([0.0]), np.array([7.0])), 0.1
+    )
+    assert 0 < bias[0] <= 2**30
+    assert bias[0] * step[0] == pytest.approx(7.0)
+
+
+def test_a_model_with_dead_channels_freezes(rng):
+    net = models.mobilenet_v1(num_classes=4, width=0.125, in_channels=1, stem_stride=1)
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.weight.data[0], layer.bias.data[0] = 0.0, 0.5
+    prepared = trained_statistics(quant.prepare(net, EXAMPLE), rng)
+    x = images(rng, 8)
+    executed = tinyslim.freeze(prepared, EXAMPLE).run(x)
+    np.testing.assert_allclose(executed, prepared(x).data, atol=0.15 * np.abs(executed).max())
+
+
+def test_uint8_images_give_the_same_bytes_as_the_numbers_they_stand_for(rng):
+    net = models.mobilenet_v1(num_classes=4, width=0.125, in_channels=1, stem_stride=1)
+    net.preprocessing = ((0.3,), (0.4,))
+    prepared = trained_statistics(quant.prepare(net, EXAMPLE), rng)
+    program = tinyslim.freeze(prepared, EXAMPLE)
+    pixels = rng.integers(0, 256, (3, 16, 16, 1), dtype=np.uint8)
+    floats = tinyslim.kernels.normalize_images(pixels, *net.preprocessing)
+    np.testing.assert_array_equal(program.run(pixels), program.run(floats))
+
+
+def test_the_same_model_freezes_to_the_same_bytes(rng):
+    prepared = trained_statistics(quant.prepare(EveryOperation(), EXAMPLE), rng)
+    assert tinyslim.freeze(prepared, EXAMPLE).to_bytes() == tinyslim.freeze(prepared, EXAMPLE).to_bytes()
+
+
+def test_a_prepared_model_that_saw_no_batch_is_refused():
+    with pytest.raises(ValueError, match="seen no batch"):
+        tinyslim.freeze(quant.prepare(EveryOperation(), EXAMPLE), EXAMPLE)
+
+
+class Ending(nn.Module):
+    def __init__(self, function):
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+@pytest.mark.parametrize(
+    "function, op",
+    [(lambda x: F.tanh(F.global_avg_pool2d(x)), "tanh"), (lambda x: F.global_avg_pool2d(x + 1.0), "add")],
+)
+def test_an_operation_that_a_program_has_no_place_for_is_refused_by_name(function, op):
+    with pytest.raises(ValueError, match=op):
+        tinyslim.freeze(Ending(function), EXAMPLE)
