@@ -93,8 +93,8 @@ def padding_sides(padding, size: tuple[int, int], stride: int, image: tuple[int,
     if isinstance(padding, str):
         if padding != "same":
             raise ValueError(f'`padding` (={padding!r}) must be an int, (top, bottom, left, right) or "same"')
-        total = [max((-(-length // stride) - 1) * stride + k - length, 0) for k, length in zip(size, image, strict=True)]
-        return total[0] // 2, total[0] - total[0] // 2, total[1] // 2, total[1] - total[1] // 2
+        y, x = (max((-(-length // stride) - 1) * stride + k - length, 0) for k, length in zip(size, image, strict=True))
+        return y // 2, y - y // 2, x // 2, x - x // 2
     if isinstance(padding, (tuple, list)):
         if len(padding) != 4:
             raise ValueError(f'`padding` (={padding!r}) must be an int, (top, bottom, left, right) or "same"')

@@ -9,6 +9,7 @@ from .correlation import weight_gradient
 from .jit import compiled, prange
 from .panels import Matrix, multiply, pack, padded
 from .table import kernel
+from .threads import run
 from .walk import (
     Walk,
     band_input,
@@ -44,7 +45,8 @@ def convolve(x, walk, panels, start, out, pixels, outputs):
 def convolve_into(out: np.ndarray, x: np.ndarray, walk: Walk, weight: Matrix, bias: np.ndarray | None = None) -> None:
     """`convolve` with a filter (filter_y·filter_x·cin, cout) that is still to be packed."""
     tables = pixel_offsets(walk, x.shape[3]), output_offsets(walk, out.shape)
-    convolve(x, walk, pack(weight), padded(bias, out.shape[3], x.dtype), out, *tables)
+    work = out.size * weight.rows
+    run(work, convolve, x, walk, pack(weight), padded(bias, out.shape[3], x.dtype), out, *tables)
 
 
 def product(a: np.ndarray, b: Matrix, bias: np.ndarray | None = None) -> np.ndarray:
@@ -68,6 +70,24 @@ def is_pointwise(window: checks.Window) -> bool:
 
 @kernel
 def gemm(a, b):
+    """The matrix product (m, k) · (k, n) → (m, n).
+
+    The transpose of a contiguous matrix is multiplied as it lies in memory, without a copy.
+
+    Parameters
+    ----------
+    a : float array (m, k)
+    b : array (k, n)
+
+    Returns
+    -------
+    array (m, n) of a's dtype
+
+    Examples
+    --------
+    >>> gemm(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]])).tolist()
+    [[11.0]]
+    """
     a, b = checks.gemm(a, b)
     if a.flags.carray or 0 in a.shape:
         return product(a, Matrix.of(b))
@@ -76,17 +96,51 @@ def gemm(a, b):
 
 @kernel
 def conv2d(x, weight, bias=None, stride=1, padding=0):
+    """Two-dimensional convolution: (n, y, x, cin) ⋆ (filter_y, filter_x, cin, cout) → (n, out_y, out_x, cout).
+
+    Parameters
+    ----------
+    x : float array (n, y, x, cin)
+    weight : array (filter_y, filter_x, cin, cout)
+    bias : array (cout,) or None
+    stride : int
+    padding : int, (top, bottom, left, right) or "same" as TensorFlow counts it
+
+    Returns
+    -------
+    array (n, out_y, out_x, cout) of x's dtype
+
+    Examples
+    --------
+    >>> conv2d(np.ones((1, 5, 5, 2)), np.ones((3, 3, 2, 4)), stride=2, padding=1)[0, :, :, 0].tolist()
+    [[8.0, 12.0, 8.0], [12.0, 18.0, 12.0], [8.0, 12.0, 8.0]]
+    """
     x, weight, bias, window = checks.conv2d(x, weight, bias, stride, padding)
     cin, cout = weight.shape[2:]
     if is_pointwise(window):
         return product(x.reshape(-1, cin), Matrix.of(weight.reshape(cin, cout)), bias).reshape(*x.shape[:3], cout)
     out = np.empty((len(x), window.out_y, window.out_x, cout), x.dtype)
-    convolve_into(out, x, forward_walk(x.shape, window), Matrix.of(weight.reshape(-1, cout)), bias)
+    convolve_into(out, x, forward_walk(x.shape, window, cin), Matrix.of(weight.reshape(-1, cout)), bias)
     return out
 
 
 @kernel
 def conv2d_input_gradient(grad, weight, input_shape, stride=1, padding=0):
+    """The gradient of `conv2d`'s x: for each pixel the sum over the outputs that saw it.
+
+    With stride s it falls into s² convolutions of stride 1 with every s-th tap (see `walk.phases`).
+
+    Parameters
+    ----------
+    grad : float array (n, out_y, out_x, cout), the gradient of the output
+    weight : array (filter_y, filter_x, cin, cout)
+    input_shape : (n, y, x, cin)
+    stride, padding : as the forward pass took them
+
+    Returns
+    -------
+    array of `input_shape`, of grad's dtype
+    """
     grad, weight, input_shape, window = checks.conv2d_input_gradient(grad, weight, input_shape, stride, padding)
     cin, cout = weight.shape[2:]
     if is_pointwise(window):
@@ -100,8 +154,21 @@ def conv2d_input_gradient(grad, weight, input_shape, stride=1, padding=0):
 
 @kernel
 def conv2d_weight_gradient(x, grad, weight_shape, stride=1, padding=0):
+    """The gradient of `conv2d`'s weight: for each tap the sum over the pixels that it met.
+
+    Parameters
+    ----------
+    x : float array (n, y, x, cin)
+    grad : array (n, out_y, out_x, cout), the gradient of the output
+    weight_shape : (filter_y, filter_x, cin, cout)
+    stride, padding : as the forward pass took them
+
+    Returns
+    -------
+    array of `weight_shape`, of x's dtype
+    """
     x, grad, weight_shape, window = checks.conv2d_weight_gradient(x, grad, weight_shape, stride, padding)
     cin, cout = weight_shape[2:]
     if is_pointwise(window):
         return transposed_product(x.reshape(-1, cin), grad.reshape(-1, cout)).reshape(weight_shape)
-    return weight_gradient(x, forward_walk(x.shape, window), grad).reshape(weight_shape)
+    return weight_gradient(x, forward_walk(x.shape, window, cin), grad).reshape(weight_shape)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import compiled, prange
-from .panels import multiply, pack_panel, padded, panel_width, width
+from .jit import COMPILED, compiled, prange
+from .panels import multiply, pack_panel, padded, width
+from .threads import run
 from .walk import Walk, band_input, columns, input_line, input_size, offsets
+
+if COMPILED:
+    from .moves import panel_width
 
 #: Into so many parts the work is cut, for any number of threads: chunks of the pixels times groups of columns.
 PARTS = 8
@@ -44,7 +48,7 @@ def correlate(x, walk, grad, partial, group, taps, rows):
             for j in range(column, end, panel):
                 pack_panel(grads, cout, 1, at + j, pixels, min(panel, end - j), packed, (j - column) * pixels)
             steps = (count, walk.stride * line, walk.out_x, step)
-            if line == walk.out_x * step:
+            if walk.stride * line == walk.out_x * step:
                 steps = (1, 0, pixels, step)
             multiply(left, left_at, taps, depth, steps, packed, sums, place, wide, sums, place, rows, end - column)
 
@@ -58,5 +62,5 @@ def weight_gradient(x: np.ndarray, walk: Walk, grad: np.ndarray) -> np.ndarray:
     group = -(-(wide // panel) * chunks // PARTS) * panel
     partial = np.zeros((chunks, depth, wide), x.dtype)
     taps = offsets(walk.size_y, columns(walk) * cin, walk.size_x * cin, 1)
-    correlate(x, walk, grad, partial, group, taps, np.arange(depth) * wide)
+    run(grad.size * depth, correlate, x, walk, grad, partial, group, taps, np.arange(depth) * wide)
     return np.ascontiguousarray(partial.sum(axis=0)[:, :cout])

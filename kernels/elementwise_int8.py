@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from . import checks_int8 as check
-from .conv2d_int8 import run_one_layer
+from .bytes_int8 import rescale
+from .convolution_int8 import run_one_layer
 from .jit import compiled, prange
-from .layers_int8 import rescale
 from .planner_int8 import Planner
 from .table import kernel
 

@@ -11,6 +11,7 @@ import numpy as np
 from . import checks
 from .jit import compiled, prange
 from .table import kernel
+from .threads import run
 
 #: Elements of a stretch, about; and stretches of a chunk, whose sums are taken together.
 STRETCH, STRETCHES = 1 << 10, 16
@@ -140,7 +141,7 @@ def batch_norm_statistics(x):
     c = x.shape[-1]
     means, squares = np.zeros((2, chunk_count(x), c))
     length = stretch(c)
-    chunk_moments(x.reshape(-1), length, means, squares)
+    run(x.size, chunk_moments, x.reshape(-1), length, means, squares)
     pixels = np.full((len(means), 1), length // c * STRETCHES)
     pixels[-1] = x.size // c - pixels[:-1].sum()
     mean = (pixels * means).sum(axis=0) / pixels.sum()
@@ -168,7 +169,7 @@ def scale_shift(x, scale, shift, low=-np.inf, high=np.inf):
     out = np.empty_like(x)
     if x.size:
         vectors = repeated(scale, x.dtype), repeated(shift, x.dtype)
-        scale_shift_clip(x.reshape(-1), *vectors, x.dtype.type(low), x.dtype.type(high), out.reshape(-1))
+        run(x.size, scale_shift_clip, x.reshape(-1), *vectors, x.dtype.type(low), x.dtype.type(high), out.reshape(-1))
     return out
 
 
@@ -191,7 +192,7 @@ def batch_norm_gradient(grad, x, mean, inverse_std, gamma):
     grad, x, mean, inverse_std, gamma = checks.batch_norm_gradient(grad, x, mean, inverse_std, gamma)
     count, means = x.size // x.shape[-1], repeated(mean, x.dtype)
     sums = np.zeros((chunk_count(x), 2, x.shape[-1]))
-    gradient_sums(grad.reshape(-1), x.reshape(-1), means, sums)
+    run(x.size, gradient_sums, grad.reshape(-1), x.reshape(-1), means, sums)
     dbeta, dgamma = sums.sum(axis=0)
     inverse_std = inverse_std.astype(np.float64)
     dgamma *= inverse_std
@@ -199,7 +200,7 @@ def batch_norm_gradient(grad, x, mean, inverse_std, gamma):
     b, d = -a * inverse_std * dgamma / count, -a * dbeta / count
     dx = np.empty_like(x)
     vectors = (repeated(vector, x.dtype) for vector in (a, b, d))
-    combine_gradient(grad.reshape(-1), x.reshape(-1), means, *vectors, dx.reshape(-1))
+    run(x.size, combine_gradient, grad.reshape(-1), x.reshape(-1), means, *vectors, dx.reshape(-1))
     return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)
 
 
@@ -220,7 +221,7 @@ def channel_sums(grad):
     if grad.size == 0:
         return np.zeros(grad.shape[-1], grad.dtype)
     flat, sums = grad.reshape(-1), np.zeros((chunk_count(grad), 2, grad.shape[-1]))
-    gradient_sums(flat, flat, repeated(np.zeros(grad.shape[-1]), grad.dtype), sums)
+    run(grad.size, gradient_sums, flat, flat, repeated(np.zeros(grad.shape[-1]), grad.dtype), sums)
     return sums[:, 0].sum(axis=0).astype(grad.dtype)
 
 
@@ -246,5 +247,5 @@ def normalize_images(images, mean, std):
     levels = np.arange(256) / 255.0
     table = ((levels - mean[:, None]) / std[:, None]).astype(np.float32)
     out = np.empty(images.shape, np.float32)
-    look_up(images.reshape(-1, len(mean)), table, out.reshape(-1, len(mean)))
+    run(out.size, look_up, images.reshape(-1, len(mean)), table, out.reshape(-1, len(mean)))
     return out

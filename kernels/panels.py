@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from .jit import COMPILED, compiled, prange
+from .threads import run
 
 if COMPILED:
-    from .register_tile import CHANNEL_ROWS, CHANNEL_VECTORS, ROWS, VECTOR_BYTES
-    from .register_tile import channels_narrow, channels_wide, product_narrow, product_wide
+    from .moves import copy_panel, panel_width
+    from .register_tile import ROWS, VECTOR_BYTES, product_narrow, product_wide
 
 
 class Matrix(NamedTuple):
@@ -36,12 +37,6 @@ def width(dtype) -> int:
     return 2 * VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
-@compiled()
-def panel_width(array):
-    """Columns of a panel of the array's dtype, in compiled code."""
-    return 2 * VECTOR_BYTES // array.itemsize
-
-
 def padded(vector: np.ndarray | None, length: int, dtype) -> np.ndarray:
     """`vector`, or zeros for None, filled up with zeros to whole panels of columns."""
     columns = width(dtype)
@@ -53,22 +48,19 @@ def padded(vector: np.ndarray | None, length: int, dtype) -> np.ndarray:
 
 @compiled()
 def pack_panel(matrix, row_step, column_step, at, depth, columns, panels, panel_at):
-    """panel (depth, width) ← the matrix's (depth, columns) at `at`, zeros filling up the width."""
+    """panel (depth, width) ← the matrix's (depth, columns) at `at`; what fills up the width is of no account."""
     wide = panel_width(panels)
     if column_step == 1:
         for k in range(depth):
-            source, target = at + k * row_step, panel_at + k * wide
-            for j in range(columns):
-                panels[target + j] = matrix[source + j]
-    else:
-        for first in range(0, depth, 64):  # a block of the panel stays in the cache while its columns are filled
-            for j in range(columns):
-                source = at + j * column_step
-                for k in range(first, min(first + 64, depth)):
-                    panels[panel_at + k * wide + j] = matrix[source + k * row_step]
-    if columns < wide:
-        for k in range(depth):
-            for j in range(columns, wide):
+            copy_panel(matrix, at + k * row_step, columns, panels, panel_at + k * wide)
+        return
+    for first in range(0, depth, 64):  # a block of the panel stays in the cache while its columns are filled
+        for j in range(columns):
+            source = at + j * column_step
+            for k in range(first, min(first + 64, depth)):
+                panels[panel_at + k * wide + j] = matrix[source + k * row_step]
+        for j in range(columns, wide):
+            for k in range(first, min(first + 64, depth)):
                 panels[panel_at + k * wide + j] = 0
 
 
@@ -88,13 +80,13 @@ def pack_all(matrix, row_step, column_step, depth, columns, panels):
 def pack(matrix: Matrix) -> np.ndarray:
     """The panels of a matrix."""
     panels = np.empty(padded(None, matrix.columns, matrix.data.dtype).size * matrix.rows, matrix.data.dtype)
-    pack_all(matrix.data, matrix.row_step, matrix.column_step, matrix.rows, matrix.columns, panels)
+    run(panels.size, pack_all, matrix.data, matrix.row_step, matrix.column_step, matrix.rows, matrix.columns, panels)
     return panels
 
 
 @compiled()
 def multiply(left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns):
-    """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile; arguments as `register_tile.tile` says."""
+    """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile, as `register_tile.tile` names them."""
     wide = panel_width(out)
     steps = depth[0] * depth[2]
     for column in range(0, columns, wide):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .jit import COMPILED, compiled, prange
-from .layers_int8 import KINDS, LAYER, run_layer
-from .tile_int8 import PANEL, ROWS, round_up
+from .layers_int8 import CONV2D, LOGITS, run_layer
+from .sizes_int8 import PANEL, ROWS, round_up
 
 if COMPILED:
     from numba import get_num_threads
@@ -19,35 +19,34 @@ SHARED_WORK = 20_000_000
 ALIGNMENT = 64
 
 
+@compiled()
+def walk(images, layers, weights, constants, memory, scratch, sums, offsets, outputs, thread, threads, first, last):
+    """What one thread does of the layers `first` to `last`.
+
+    With one layer at a time all threads take parts of the same image; otherwise a thread takes each threads-th image.
+    """
+    shared = last - first < len(layers)
+    part, parts, slot = (thread, threads, 0) if shared else (0, 1, thread)
+    start, step = (0, 1) if shared else (thread, threads)
+    for image in range(start, len(images), step):
+        for i in range(first, last):
+            run_layer(
+                layers[i], images[image], memory[slot], scratch[thread], sums[thread], offsets[thread],
+                weights, constants, outputs[image], part, parts,
+            )  # fmt: skip
+
+
 @compiled(parallel=True)
-def run_parallel(images, layers, weights, constants, memory, scratch, sums, offsets, outputs, shared):
-    """Each thread takes whole images; or, `shared`, all threads take parts of one image and meet after each layer."""
-    threads = len(scratch)
-    for phase in range(len(layers) if shared else 1):
+def walk_together(images, layers, weights, constants, memory, scratch, sums, offsets, outputs, shared):
+    """`walk` on all threads at once; the end of each prange is where they wait for one another."""
+    threads, count = len(scratch), len(layers)
+    for phase in range(count if shared else 1):
         for index in prange(threads):
             thread = np.int64(index)  # a prange index is unsigned, and mixing signs makes floats
-            if shared:
-                run_layer(
-                    layers[phase], images[0], memory[0], scratch[thread], sums[thread], offsets[thread],
-                    weights, constants, outputs[0], thread, threads,
-                )  # fmt: skip
-            else:
-                for image in range(thread, len(images), threads):
-                    for i in range(len(layers)):
-                        run_layer(
-                            layers[i], images[image], memory[thread], scratch[thread], sums[thread], offsets[thread],
-                            weights, constants, outputs[image], 0, 1,
-                        )  # fmt: skip
-
-
-@compiled()
-def run_alone(images, layers, weights, constants, memory, scratch, sums, offsets, outputs):
-    """The same on one thread: no other is woken for a few microseconds of work."""
-    for image in range(len(images)):
-        for i in range(len(layers)):
-            run_layer(
-                layers[i], images[image], memory[0], scratch[0], sums[0], offsets[0],
-                weights, constants, outputs[image], 0, 1,
+            first, last = (phase, phase + 1) if shared else (0, count)
+            walk(
+                images, layers, weights, constants, memory, scratch, sums, offsets, outputs,
+                thread, threads, first, last,
             )  # fmt: skip
 
 
@@ -128,9 +127,9 @@ class Plan:
             space = self._workspace(threads)
             arguments = (flat, self.layers, self.weights, self.constants, *space, outputs)
             if threads == 1:
-                run_alone(*arguments)
+                walk(*arguments, 0, 1, 0, len(self.layers))
             else:
-                run_parallel(*arguments, count == 1)
+                walk_together(*arguments, count == 1)
             self._idle[threads].append(space)
         dtype = np.uint8 if result.itemsize == 1 else np.float32
         return outputs.view(dtype).reshape(count, result.height, result.width, result.channels)
@@ -145,5 +144,5 @@ def padded_bytes(layer: np.void) -> int:
 def products(layer: np.void) -> int:
     """Multiply-adds of a layer, or the values that it moves."""
     taps = layer["kernel_height"] * layer["kernel_width"]
-    inputs = layer["channels"] if KINDS[layer["kind"]] in ("conv2d", "logits") else 1
+    inputs = layer["channels"] if layer["kind"] in (CONV2D, LOGITS) else 1
     return int(layer["out_height"] * layer["out_width"] * layer["out_channels"] * taps * inputs)

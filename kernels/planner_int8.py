@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .layers_int8 import KINDS, LAYER
+from . import layers_int8 as kinds
+from .layers_int8 import LAYER
 from .plan_int8 import Plan, Value, place
-from .tile_int8 import LANES, PANEL, pack_panels, round_up
+from .sizes_int8 import LANES, PANEL, round_up
+from .tile_int8 import pack_panels
 
 
 class Planner:
@@ -28,19 +30,19 @@ class Planner:
 
     def input_bytes(self) -> Value:
         """The image's own bytes."""
-        return self._add("copy", self.image, Value(*self.image.shape, pixel=self.image.channels))
+        return self._add(kinds.COPY, self.image, Value(*self.image.shape, pixel=self.image.channels))
 
     def quantize(self, scale: float, zero_point: int) -> Value:
         """Float32 images as bytes."""
         target = Value(*self.image.shape, pixel=self.image.channels)
         constants = self._keep(self._constants, np.array([scale], np.float32).view(np.int32))
-        return self._add("quantize", self.image, target, constants=constants, zero_point=zero_point)
+        return self._add(kinds.QUANTIZE, self.image, target, constants=constants, zero_point=zero_point)
 
     def lookup(self, tables: np.ndarray) -> Value:
         """Byte images through uint8 `tables` (channels, 256)."""
         target = Value(*self.image.shape, pixel=self.image.channels)
         weights = self._keep(self._weights, np.ascontiguousarray(tables).reshape(-1).view(np.int8))
-        return self._add("lookup", self.image, target, weights=weights)
+        return self._add(kinds.LOOKUP, self.image, target, weights=weights)
 
     # ---- layers with weights -----------------------------------------------------------------------------------------
 
@@ -52,7 +54,7 @@ class Planner:
         spread[:, :, :inputs] = weight
         bias = fold_zero_point(bias, weight.sum(axis=(0, 1, 2), dtype=np.int64), input_zero_point)
         return self._add(
-            "conv2d", x, windows(x, (height, width), stride, padding, outputs),
+            kinds.CONV2D, x, windows(x, (height, width), stride, padding, outputs),
             weights=self._keep(self._weights, pack_panels(spread.reshape(height, width * pixel, outputs))),
             constants=self._keep(self._constants, stack_rows([bias, multiplier, shift], PANEL)),
             input_zero_point=input_zero_point, **window(height, width, stride, padding), **output,
@@ -67,7 +69,7 @@ class Planner:
         spread[:, :, :channels] = weight
         bias = fold_zero_point(bias, weight.sum(axis=(0, 1), dtype=np.int64), input_zero_point)
         return self._add(
-            "depthwise", x, windows(x, (height, width), stride, padding, channels),
+            kinds.DEPTHWISE, x, windows(x, (height, width), stride, padding, channels),
             weights=self._keep(self._weights, spread.reshape(-1)),
             constants=self._keep(self._constants, stack_rows([bias, multiplier, shift], LANES)),
             input_zero_point=input_zero_point, **window(height, width, stride, padding), **output,
@@ -78,7 +80,7 @@ class Planner:
         bias = fold_zero_point(bias, weight.sum(axis=0, dtype=np.int64), input_zero_point)
         constants = stack_rows([bias, np.asarray(scale, np.float32).view(np.int32)], PANEL)
         return self._add(
-            "logits", x, Value(1, 1, weight.shape[1], pixel=4 * round_up(weight.shape[1], PANEL), itemsize=4),
+            kinds.LOGITS, x, Value(1, 1, weight.shape[1], pixel=4 * round_up(weight.shape[1], PANEL), itemsize=4),
             weights=self._keep(self._weights, pack_panels(weight[None])),
             constants=self._keep(self._constants, constants), **window(1, 1, 1, (0, 0, 0, 0)),
         )  # fmt: skip
@@ -89,33 +91,33 @@ class Planner:
         """The sum of two values of different scales; `output` is zero_point, low, high."""
         fields = {"multiplier": m1, "other_multiplier": m2, "shift": shift, "other_pixel": b.pixel}
         zero_points = {"input_zero_point": zero_point_a, "other_zero_point": zero_point_b}
-        return self._add("add", a, image(*a.shape), b, **fields, **zero_points, **output)
+        return self._add(kinds.ADD, a, image(*a.shape), b, **fields, **zero_points, **output)
 
     def max_pool2d(self, x: Value, size: int, stride: int, padding) -> Value:
         """The largest byte of each window."""
         target = windows(x, (size, size), stride, padding, x.channels)
-        return self._add("max_pool", x, target, **window(size, size, stride, padding))
+        return self._add(kinds.MAX_POOL, x, target, **window(size, size, stride, padding))
 
     def avg_pool2d(
         self, x: Value, size, stride, padding, multiplier, shift, input_zero_point, zero_point, low=0, high=255
     ) -> Value:
         """The mean of each window of `size` (height, width), whose division `multiplier` holds."""
         return self._add(
-            "avg_pool", x, windows(x, size, stride, padding, x.channels), **window(*size, stride, padding),
+            kinds.AVG_POOL, x, windows(x, size, stride, padding, x.channels), **window(*size, stride, padding),
             multiplier=multiplier, shift=shift, input_zero_point=input_zero_point, zero_point=zero_point,
             low=low, high=high,
         )  # fmt: skip
 
     def clip(self, x: Value, low: int, high: int) -> Value:
         """Bytes held between two others."""
-        return self._add("clip", x, image(*x.shape), low=low, high=high)
+        return self._add(kinds.CLIP, x, image(*x.shape), low=low, high=high)
 
     def concat(self, values: list[Value]) -> Value:
         """Channels side by side, one copy an input."""
         target = image(values[0].height, values[0].width, sum(value.channels for value in values))
         channel = 0
         for value in values:
-            self._add("copy", value, target, target=channel)
+            self._add(kinds.COPY, value, target, target=channel)
             channel += value.channels
         return target
 
@@ -123,13 +125,13 @@ class Planner:
         """(height, width, channels) as one vector."""
         size = x.height * x.width * x.channels
         target = Value(1, 1, size, pixel=round_up(size, LANES))
-        return self._add("copy", x, target, out_height=x.height, out_width=x.width, out_pixel=x.channels)
+        return self._add(kinds.COPY, x, target, out_height=x.height, out_width=x.width, out_pixel=x.channels)
 
     def dequantize(self, x: Value, scale: float, zero_point: int) -> Value:
         """Bytes as real numbers again."""
         constants = self._keep(self._constants, np.array([scale], np.float32).view(np.int32))
         target = Value(*x.shape, pixel=4 * x.channels, itemsize=4)
-        return self._add("dequantize", x, target, constants=constants, input_zero_point=zero_point)
+        return self._add(kinds.DEQUANTIZE, x, target, constants=constants, input_zero_point=zero_point)
 
     # ---- the plan ----------------------------------------------------------------------------------------------------
 
@@ -137,7 +139,7 @@ class Planner:
         """The plan that leaves `result`."""
         size = result.channels * result.itemsize
         output = Value(result.height, result.width, size, pixel=size)
-        self._add("output", result, output, channels=size)
+        self._add(kinds.OUTPUT, result, output, channels=size)
         values = live_ranges([(source, other, target) for _, source, other, target in self._steps[:-1]], result)
         arena_bytes = place(values)
         layers = np.zeros(len(self._steps), LAYER)
@@ -151,9 +153,9 @@ class Planner:
         constants = np.concatenate([*self._constants, np.zeros(PANEL, np.int32)])
         return Plan(layers, weights, constants, arena_bytes, result)
 
-    def _add(self, kind: str, source: Value, target: Value, other: Value | None = None, /, **fields: int) -> Value:
+    def _add(self, kind: int, source: Value, target: Value, other: Value | None = None, /, **fields: int) -> Value:
         geometry = {
-            "kind": KINDS.index(kind), "height": source.height, "width": source.width, "channels": source.channels,
+            "kind": kind, "height": source.height, "width": source.width, "channels": source.channels,
             "pixel": source.pixel, "out_height": target.height, "out_width": target.width,
             "out_channels": target.channels, "out_pixel": target.pixel,
         }  # fmt: skip
@@ -192,7 +194,7 @@ def fold_zero_point(bias, weight_sums: np.ndarray, zero_point: int) -> np.ndarra
 
 
 def stack_rows(rows: list, unit: int) -> np.ndarray:
-    """Rows of one int32 a channel, each filled up to a multiple of `unit`: a shift of 1 is harmless in a lane unused."""
+    """Rows of one int32 a channel, each filled up to a multiple of `unit`, with ones: a shift must not be 0."""
     table = np.ones((len(rows), round_up(len(rows[0]), unit)), np.int32)
     for row, values in zip(table, rows, strict=True):
         row[: len(values)] = values

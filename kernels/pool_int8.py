@@ -6,7 +6,7 @@ import numpy as np
 
 from . import checks
 from . import checks_int8 as check
-from .conv2d_int8 import run_one_layer
+from .convolution_int8 import run_one_layer
 from .table import kernel
 
 
@@ -23,8 +23,8 @@ def max_pool2d_int8(x: np.ndarray, size: int, stride: int, padding=0) -> np.ndar
 def avg_pool2d_int8(x, size, stride, padding, multiplier, shift, input_zero_point, zero_point) -> np.ndarray:
     """The mean of each window of `size` × `size`, x (n, h, w, c), where padding counts as real zeros.
 
-    y = clip(zero_point + (Σ (x − input_zero_point)·multiplier + 2^(shift−1)) >> shift, 0, 255), so multiplier·2^−shift is
-    scale of x / (scale of y · size²).
+    y = clip(zero_point + (Σ (x − input_zero_point)·multiplier + 2^(shift−1)) >> shift, 0, 255), so multiplier·2^−shift
+    is scale of x / (scale of y · size²).
     """
     check.array("x", x, np.uint8, None, None, None, None)
     check.addition(multiplier, 0, shift)
@@ -32,14 +32,12 @@ def avg_pool2d_int8(x, size, stride, padding, multiplier, shift, input_zero_poin
     place = checks.window(x.shape, size, stride, padding)
     sides = (place.top, place.bottom, place.left, place.right)
     rescaling = (multiplier, shift, input_zero_point, zero_point)
-    return run_one_layer(
-        x, lambda planner, value: planner.avg_pool2d(value, (size, size), stride, sides, *rescaling)
-    )
+    return run_one_layer(x, lambda planner, value: planner.avg_pool2d(value, (size, size), stride, sides, *rescaling))
 
 
 @kernel
 def global_avg_pool2d_int8(x, multiplier, shift, input_zero_point, zero_point) -> np.ndarray:
-    """The mean of each image's pixels, x (n, h, w, c) to (n, c); multiplier·2^−shift is scale of x / (scale of y · h·w)."""
+    """The mean of each image's pixels, x (n, h, w, c) to (n, c), as in `avg_pool2d_int8` with h·w for size²."""
     check.array("x", x, np.uint8, None, None, None, None)
     check.addition(multiplier, 0, shift)
     check.byte_range(zero_point, 0, 255, input_zero_point=input_zero_point)

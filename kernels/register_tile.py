@@ -8,11 +8,11 @@ A tile is a few rows by a few vectors of sums. They stay in the processor's regi
                 for j in range(WIDTH):
                     sums[i, j] += left[row[i] + o·outer_step + k·inner_step (+ j)] * right[(o·inner + k)·right_step + j]
 
-The loops over i and j are Python's and run while the code is emitted; those over o and k are the machine's. What it reads
-on the left is any matrix whose element (row, depth) lies at row[i] + step(depth). The patches of a convolution form such
-a matrix, with pixels as rows and taps as depth, and so does its transpose: nothing needs to be unfolded in memory (the
-idea of Dukhan, "The Indirect Convolution Algorithm", 2019). A product spreads one left element over the whole row;
-a depthwise convolution, which has a sum for each channel, reads a vector (+ j).
+The loops over i and j are Python's and run while the code is emitted; those over o and k are the machine's. What it
+reads on the left is any matrix whose element (row, depth) lies at row[i] + step(depth). The patches of a convolution
+form such a matrix, with pixels as rows and taps as depth, and so does its transpose: nothing needs to be unfolded in
+memory (the idea of Dukhan, "The Indirect Convolution Algorithm", 2019). A product spreads one left element over the
+whole row; a depthwise convolution, which has a sum for each channel, reads a vector (+ j).
 
 The vectors are LLVM's own: on a machine without such wide ones the compiler splits them.
 """
@@ -55,10 +55,16 @@ class Emitter:
         pointer = self.builder.bitcast(self.builder.gep(start, [place]), kind.as_pointer())
         return self.builder.load(pointer, align=self.itemsize)
 
-    def broadcast(self, start, place):
-        nothing = ir.Constant(self.vector, ir.Undefined)
-        lane0 = self.builder.insert_element(nothing, self.load(start, place, self.element), LANE(0))
+    def spread(self, value):
+        """A vector that has `value` in every lane."""
+        nothing = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
+        lane0 = self.builder.insert_element(nothing, value, LANE(0))
         return self.builder.shuffle_vector(lane0, nothing, ir.Constant(ir.VectorType(LANE, self.lanes), None))
+
+    def cells(self, start, place, count):
+        """`count` accumulators, which begin with the vectors at `place`; LLVM keeps them in registers."""
+        vectors = [self.load(start, self.plus(place, self.lanes * j), self.vector) for j in range(count)]
+        return [cgutils.alloca_once_value(self.builder, vector) for vector in vectors]
 
     def store(self, value, start, place):
         pointer = self.builder.bitcast(self.builder.gep(start, [place]), self.vector.as_pointer())
@@ -68,13 +74,7 @@ class Emitter:
         """Store the first `count` lanes alone."""
         pointer = self.builder.bitcast(self.builder.gep(start, [place]), self.vector.as_pointer())
         lanes = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
-        nothing = ir.Constant(lanes.type, ir.Undefined)
-        counts = self.builder.shuffle_vector(
-            self.builder.insert_element(nothing, count, LANE(0)),
-            nothing,
-            ir.Constant(ir.VectorType(LANE, self.lanes), None),
-        )
-        mask = self.builder.icmp_signed("<", lanes, counts)
+        mask = self.builder.icmp_signed("<", lanes, self.spread(count))
         kind = ir.FunctionType(ir.VoidType(), [self.vector, pointer.type, LANE, mask.type])
         name = f"llvm.masked.store.{self.suffix}.p0{self.suffix}"
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
@@ -87,7 +87,7 @@ class Emitter:
 
 
 def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands) -> None:
-    """Emit a tile of `rows` × `vectors`; `read_left(emit, start, place, j)` is what meets column vector j of the right."""
+    """Emit a tile of `rows` × `vectors`; `read_left` gives what meets each vector of the right's columns."""
     builder = emit.builder
     left, left_rows, row_count, depth, right, right_step, start, start_step, out, out_rows, columns = operands
     outer, outer_step, inner, inner_step = cgutils.unpack_tuple(builder, depth, 4)
@@ -95,15 +95,7 @@ def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands) -> No
     # A row past the end is the last one again: it is computed twice and stored twice, the same both times.
     row = [builder.select(builder.icmp_signed("<", INDEX(i), last), INDEX(i), last) for i in range(rows)]
     source = [builder.gep(left, [builder.load(builder.gep(left_rows, [i]))]) for i in row]
-    sums = [
-        [
-            cgutils.alloca_once_value(
-                builder, emit.load(start, emit.plus(emit.times(i, start_step), emit.lanes * j), emit.vector)
-            )
-            for j in range(vectors)
-        ]
-        for i in row
-    ]
+    sums = [emit.cells(start, emit.times(i, start_step), vectors) for i in row]
     with cgutils.for_range(builder, outer) as outer_loop, cgutils.for_range(builder, inner) as inner_loop:
         o, k = outer_loop.index, inner_loop.index
         place = builder.add(emit.times(o, outer_step), emit.times(k, inner_step))
@@ -131,7 +123,7 @@ def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands) -> No
 
 def one_element(emit: Emitter, start, place, vectors: int):
     """A product's left: one element for all columns."""
-    return [emit.broadcast(start, place)] * vectors
+    return [emit.spread(emit.load(start, place, emit.element))] * vectors
 
 
 def one_vector_each(emit: Emitter, start, place, vectors: int):
@@ -177,4 +169,5 @@ def tile(rows: int, vectors: int, read_left):
 
 
 product_wide, product_narrow = tile(ROWS, 2, one_element), tile(ROWS, 1, one_element)
-channels_wide, channels_narrow = tile(CHANNEL_ROWS, CHANNEL_VECTORS, one_vector_each), tile(CHANNEL_ROWS, 1, one_vector_each)
+channels_wide = tile(CHANNEL_ROWS, CHANNEL_VECTORS, one_vector_each)
+channels_narrow = tile(CHANNEL_ROWS, 1, one_vector_each)

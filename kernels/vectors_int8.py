@@ -1,7 +1,7 @@
-"""Three vector routines of the int8 kernels, emitted as LLVM instructions because no loop compiles to them.
+"""The vector routines of the int8 kernels, emitted as LLVM instructions because no loop compiles to them.
 
 A Numba intrinsic is a function that writes machine-independent vector code with `builder`. Python's loops run while the
-code is written and so unroll it; `cgutils.for_range` is a loop of the machine. Only `dot_tile` needs a certain CPU.
+code is written and so unroll it; `cgutils.for_range` is a loop of the machine. Only `dot_vnni` needs a certain CPU.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-#: Pixels of one register tile, int32 sums of one AVX-512 register, and channels that are rescaled at once.
-ROWS, PANEL, LANES = 8, 16, 8
+from .jit import ISA
+from .sizes_int8 import LANES, PANEL, ROWS
 
 BYTE, INT32, INT64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
@@ -51,13 +51,22 @@ class Emitter:
         first = self.builder.insert_element(empty, scalar, INT32(0))
         return self.builder.shuffle_vector(first, empty, ir.Constant(lanes(INT32, count), [0] * count))
 
-    def dot(self, sums, activations, weights):
-        """vpdpbusd: four u8 × s8 products an int32 lane, added to it."""
+    def dot_vnni(self, sums, activations, weights):
+        """sums + four u8 × s8 products an int32 lane, in one vpdpbusd; weights (16 channels, 4 of the depth)."""
         kind = ir.FunctionType(sums.type, [sums.type] * 3)
-        name = "llvm.x86.avx512.vpdpbusd.512"
-        return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, kind, name), [sums, activations, weights]
-        )
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.x86.avx512.vpdpbusd.512")
+        broadcast = self.splat(self.load(activations, INT32), PANEL)
+        return self.builder.call(function, [sums, broadcast, self.load(weights, sums.type)])
+
+    def dot_plain(self, sums, activations, weights):
+        """The same sums on any CPU, in four multiplications; weights (4 of the depth, 16 channels)."""
+        build = self.builder
+        for k in range(4):
+            weight = self.load(build.gep(weights, [INT64(k * PANEL)]), lanes(BYTE, PANEL))
+            activation = self.splat(self.load(build.gep(activations, [INT64(k)]), BYTE), PANEL)
+            product = build.mul(build.zext(activation, sums.type), build.sext(weight, sums.type))
+            sums = build.add(sums, product)
+        return sums
 
     def rescale(self, sums, bias, multiplier, shift, zero_point, low, high):
         """clip(zero_point + (((sums + bias)·m + 2^(s−1)) >> s), low, high): the one rounding of a layer."""
@@ -73,28 +82,28 @@ class Emitter:
         return build.trunc(result, lanes(BYTE, LANES))
 
 
-def tile_of(vectors: int):
+def tile_of(vectors: int, dot):
     """An intrinsic that fills ROWS × `vectors` registers with sums of u8 × s8 products.
 
     sums[row, channel] ← Σ over segment and depth of source[offsets[row] + segment·stride + depth] · weights[…]
     """
 
     def emit(e: Emitter, segments, stride, depth, weights, panel):
-        build, vector = e.builder, lanes(INT32, PANEL)
-        zero = ir.Constant(vector, [0] * PANEL)
+        build = e.builder
+        zero = ir.Constant(lanes(INT32, PANEL), [0] * PANEL)
         sums = [[cgutils.alloca_once_value(build, zero) for _ in range(vectors)] for _ in range(ROWS)]
         rows = [e.pointer(0, e.load(e.pointer(1, row), INT64)) for row in range(ROWS)]
         with cgutils.for_range(build, segments) as outer:
             line = build.mul(outer.index, stride)
-            columns = build.add(weights, build.mul(build.mul(outer.index, depth), INT64(4 * PANEL)))
+            block = build.add(weights, build.mul(build.mul(outer.index, depth), INT64(4 * PANEL)))
             with cgutils.for_range(build, depth) as inner:
                 step = build.add(line, build.mul(inner.index, INT64(4)))
-                column = build.add(columns, build.mul(inner.index, INT64(4 * PANEL)))
-                block = [e.load(e.pointer(5, column, build.mul(panel, INT64(j))), vector) for j in range(vectors)]
+                column = e.pointer(5, block, build.mul(inner.index, INT64(4 * PANEL)))
+                columns = [build.gep(column, [build.mul(panel, INT64(j))]) for j in range(vectors)]
                 for row, cells in zip(rows, sums, strict=True):
-                    four = e.splat(e.load(build.gep(row, [step]), INT32), PANEL)
-                    for cell, four_weights in zip(cells, block, strict=True):
-                        build.store(e.dot(build.load(cell), four, four_weights), cell)
+                    four = build.gep(row, [step])
+                    for cell, weight in zip(cells, columns, strict=True):
+                        build.store(dot(e, build.load(cell), four, weight), cell)
         for row, cells in enumerate(sums):
             for j, cell in enumerate(cells):
                 e.store(build.load(cell), e.pointer(8, (row * 2 + j) * PANEL))
@@ -110,10 +119,11 @@ def tile_of(vectors: int):
     return intrinsic(routine)
 
 
-#: `dot_tile_1(source, offsets, segments, stride, depth, weights, weights_at, panel, sums)`: 16 channels, AVX-512 VNNI.
-dot_tile_1 = tile_of(1)
+dot = Emitter.dot_vnni if ISA == "avx512" else Emitter.dot_plain
+#: `dot_tile_1(source, offsets, segments, stride, depth, weights, weights_at, panel, sums)`: 16 channels.
+dot_tile_1 = tile_of(1, dot)
 #: The same for 32 channels, whose second half lies `panel` bytes after the first.
-dot_tile_2 = tile_of(2)
+dot_tile_2 = tile_of(2, dot)
 
 
 def depthwise_tile_of(channels: int):
@@ -176,3 +186,16 @@ def rescale_rows(
     size = types.int64
     ends = (size, size, constants, size, size, size, size, size)
     return types.void(sums, *ends, target, size, size), generate
+
+
+@intrinsic
+def fill(typing, target, at, count, value):
+    """target[at : at + count] ← `value`, for an array of bytes."""
+
+    def generate(context, builder, signature, arguments):
+        e = Emitter(context, builder, signature, arguments)
+        cgutils.memset(builder, e.pointer(0, arguments[1]), arguments[2], builder.trunc(arguments[3], BYTE))
+        return context.get_dummy_value()
+
+    size = types.int64
+    return types.void(target, size, size, size), generate

@@ -12,10 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .checks import Window
-from .jit import compiled
+from .jit import COMPILED, compiled
+
+if COMPILED:
+    from .moves import clear, copy
 
 #: Elements of a band's input that are kept in a core's cache.
-CACHED = 1 << 15
+CACHED = 1 << 14
 
 
 class Walk(NamedTuple):
@@ -51,9 +54,9 @@ def band_of(images: int, out_y: int, stride: int, size_y: int, line: int) -> int
     return max(-(-out_y // bands), 1)
 
 
-def forward_walk(input_shape: tuple[int, ...], window: Window) -> Walk:
-    """The walk of a convolution over images of `input_shape`."""
-    n, _, _, channels = input_shape
+def forward_walk(input_shape: tuple[int, ...], window: Window, channels: int) -> Walk:
+    """The walk of a convolution over images of `input_shape`, `channels` of which are copied at once."""
+    n = input_shape[0]
     walk = Walk(
         window.size_y, window.size_x, window.stride, -window.top, -window.left, window.out_y, window.out_x, band=1
     )
@@ -105,7 +108,7 @@ def output_offsets(walk: Walk, output_shape: tuple[int, ...]) -> np.ndarray:
     return offsets(walk.band, walk.step * image_x * channels, walk.out_x, walk.step * channels)
 
 
-@compiled()
+@compiled(inline="always")
 def input_line(x, walk):
     """Elements of a line of a band's input."""
     return ((walk.out_x - 1) * walk.stride + walk.size_x) * x.shape[3]
@@ -119,11 +122,20 @@ def input_size(x, walk):
     return ((walk.band - 1) * walk.stride + walk.size_y) * input_line(x, walk)
 
 
-@compiled()
+@compiled(inline="always")
 def lies_inside(x, walk):
     """Whether a band's input is whole lines of an image."""
     inside = walk.first_y == 0 and (walk.out_y - 1) * walk.stride + walk.size_y <= x.shape[1]
     return inside and walk.first_x == 0 and input_line(x, walk) == x.shape[2] * x.shape[3]
+
+
+@compiled(inline="always")
+def columns_inside(walk, y, in_y, in_x, span):
+    """Of the `span` input columns of a walk, those from begin to end lie in the image's row y; none if y does not."""
+    if y < 0 or y >= in_y:
+        return span, span
+    begin = min(max(-walk.first_x, 0), span)
+    return begin, max(min(in_x - walk.first_x, span), begin)
 
 
 @compiled()
@@ -133,25 +145,14 @@ def band_input(x, image, walk, first, band):
     In the images themselves, or copied to `band`, with zeros where the image ends.
     """
     _, in_y, in_x, c = x.shape
-    flat = x.reshape(-1)
-    top = walk.first_y + first * walk.stride
+    flat, top = x.reshape(-1), walk.first_y + first * walk.stride
     if lies_inside(x, walk):
         return flat, (image * in_y + top) * in_x * c
-    columns = (walk.out_x - 1) * walk.stride + walk.size_x
-    begin = min(max(-walk.first_x, 0), columns) * c
-    end = max(min(in_x - walk.first_x, columns), 0) * c
-    lines = (min(walk.band, walk.out_y - first) - 1) * walk.stride + walk.size_y
-    for line in range(lines):
-        y, target = top + line, line * columns * c
-        source = ((image * in_y + y) * in_x + walk.first_x) * c
-        if y < 0 or y >= in_y or begin >= end:
-            begin_here, end_here = columns * c, columns * c
-        else:
-            begin_here, end_here = begin, end
-        for j in range(begin_here):
-            band[target + j] = 0
-        for j in range(begin_here, end_here):
-            band[target + j] = flat[source + j]
-        for j in range(end_here, columns * c):
-            band[target + j] = 0
+    span = (walk.out_x - 1) * walk.stride + walk.size_x
+    for line in range((min(walk.band, walk.out_y - first) - 1) * walk.stride + walk.size_y):
+        begin, end = columns_inside(walk, top + line, in_y, in_x, span)
+        source, target = ((image * in_y + top + line) * in_x + walk.first_x) * c, line * span * c
+        clear(band, target, begin * c)
+        copy(flat, source + begin * c, band, target + begin * c, (end - begin) * c)
+        clear(band, target + end * c, (span - end) * c)
     return band, 0

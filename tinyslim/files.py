@@ -12,8 +12,8 @@ from typing import BinaryIO
 def write_atomically(path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it to `path`.
 
-    Whoever reads `path` sees the old file or the new one, never half of one; if `write` fails, or the power does, the old
-    file is still there.
+    Whoever reads `path` sees the old file or the new one, never half of one; if `write` fails, or the power does, the
+    old file is still there.
 
     Parameters
     ----------

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import checks, checks_int8 as check
+from .. import checks
+from .. import checks_int8 as check
 
 
 def gemm_int8(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -120,7 +120,7 @@ def operations() -> None:
     operation("conv2d", normal(2, 4, 3, 5), normal(1, 1, 5, 4))
     operation("linear", normal(4, 5), normal(5, 3), normal(3))
     operation("matmul", normal(2, 3, 4), normal(4, 2))
-    kinks = np.array([[-1.5, -0.0, 0.0, 0.5], [3.0, 6.0, 6.5, np.inf]])
+    kinks = np.array([[-1.5, -0.0, 0.0, 0.5], [3.0, 6.0, 6.5, 100.0]])
     for activation in ("relu", "relu6", "sigmoid", "tanh"):
         operation(activation, kinks)
     operation("exp", normal(3, 4))
@@ -139,8 +139,8 @@ def operations() -> None:
         operation("cross_entropy", 3 * normal(4, 5), labels=[0, 4, 2, 2], label_smoothing=label_smoothing)
     operation("mse_loss", normal(3, 4), normal(3, 4))
     operation("soft_cross_entropy", normal(4, 5), normal(4, 5), student_temperature=2.0, teacher_temperature=4.0)
-    operation("fake_quant", normal(4, 6), scale=0.01, zero_point=120, qmin=0, qmax=255)
-    operation("fake_quant", normal(4, 3), scale=[0.25, 0.01, 0.5], zero_point=0, qmin=-7, qmax=7, axis=1)
+    operation("fake_quant", normal(4, 6), scale=1 / 128, zero_point=100, qmin=0, qmax=255)
+    operation("fake_quant", normal(4, 3), scale=[0.25, 1 / 128, 0.5], zero_point=0, qmin=-7, qmax=7, axis=1)
 
 
 def batch_norm() -> None:

@@ -10,6 +10,7 @@ from tinyslim import deploy
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
 CHANNELS = (64, 128, 128, 256, 256, 512, *[512] * 5, 1024, 1024)
 
+
 class Int8Network:
     """Adds random int8 ops to a builder, keeping the shape of each value."""
 
@@ -33,7 +34,8 @@ class Int8Network:
         return self.rng.integers(-128, 128, shape, np.int8)
 
     def output(self) -> dict:
-        return {"zero_point": self.byte(), "low": int(self.rng.integers(0, 60)), "high": 255 - int(self.rng.integers(60))}
+        low, margin = self.rng.integers(0, 60, 2).tolist()
+        return {"zero_point": self.byte(), "low": low, "high": 255 - margin}
 
     def add(self, kind: str, *inputs: int, **values) -> int:
         self.last = self.builder.add(kind, f"{kind} {len(self.builder.ops)}", inputs or (self.last,), **values)

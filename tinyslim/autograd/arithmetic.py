@@ -101,7 +101,9 @@ def matmul(a, b):
     From ∂L/∂C = G follow ∂L/∂A = G·Bᵀ and ∂L/∂B = Aᵀ·G.
     """
     if a.ndim < 2 or b.ndim < 2:
-        raise ValueError(f"`a` and `b` must be matrices or stacks of them, but their shapes are {a.shape} and {b.shape}")
+        raise ValueError(
+            f"`a` and `b` must be matrices or stacks of them, but their shapes are {a.shape} and {b.shape}"
+        )
     return product(a, b), each(
         lambda grad: unbroadcast(product(grad, b.swapaxes(-1, -2)), a.shape),
         lambda grad: unbroadcast(product(a.swapaxes(-1, -2), grad), b.shape),

@@ -45,8 +45,9 @@ class Gradients:
 def backward(result: Tensor, grad=None) -> None:
     """Add d(result)/d(leaf), times `grad`, to the `.grad` of every leaf that requires a gradient.
 
-    Why youngest first: with ``b = a + a; c = b + b`` a visit of b before both of its shares have arrived would pass half
-    of the gradient on. A tensor is younger than all its inputs, so the youngest one waiting has nothing more to wait for.
+    Why youngest first: with ``b = a + a; c = b + b`` a visit of b before both of its shares have arrived would pass
+    half of the gradient on. A tensor is younger than all its inputs, so the youngest one waiting has nothing more to
+    wait for.
 
     Parameters
     ----------
@@ -60,7 +61,9 @@ def backward(result: Tensor, grad=None) -> None:
         When nothing was recorded, when `grad` is missing or has another shape, when the tape was used already.
     """
     if not result.requires_grad:
-        raise ValueError("backward() needs a result that requires a gradient; did no input require one, or was it no_grad?")
+        raise ValueError(
+            "backward() needs a result that requires a gradient; did no input require one, or was it no_grad?"
+        )
     gradients = Gradients()
     gradients.add(result, _first_gradient(result, grad))
     while gradients:
@@ -70,7 +73,9 @@ def backward(result: Tensor, grad=None) -> None:
             tensor.grad = np.array(grad if tensor.grad is None else tensor.grad + grad, tensor.dtype)
             continue
         if tensor.pull_back is None:
-            raise ValueError(f"backward() came through this {tensor.op!r} before and its tape is gone: compute it again")
+            raise ValueError(
+                f"backward() came through this {tensor.op!r} before and its tape is gone: compute it again"
+            )
         wanted = tuple(parent is not None and parent.requires_grad for parent in tensor.inputs)
         parts = tensor.pull_back(grad, wanted)
         tensor.pull_back = None  # what it remembers is the largest part of a step's memory

@@ -12,7 +12,7 @@ from .operations import each, operation
 
 @operation("x", "weight", "bias")
 def conv2d(x, weight, bias=None, stride=1, padding=0):
-    """Convolution (n, in_y, in_x, cin) ⋆ (filter_y, filter_x, cin, cout) → (n, out_y, out_x, cout), plus `bias` (cout,).
+    """(n, in_y, in_x, cin) ⋆ (filter_y, filter_x, cin, cout) → (n, out_y, out_x, cout), plus `bias` (cout,).
 
     It is linear in `x` and in `weight`, so each gradient is the transpose of the same linear map.
 
@@ -33,7 +33,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
 
 @operation("x", "weight", "bias")
 def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
-    """Each channel convolved with a filter of its own: (n, in_y, in_x, c) ⋆ (filter_y, filter_x, c) → (n, out_y, out_x, c).
+    """Each channel with a filter of its own: (n, in_y, in_x, c) ⋆ (filter_y, filter_x, c) → (n, out_y, out_x, c).
 
     The spatial half of a depthwise separable convolution (Howard et al. 2017, §3.1). Arguments as `conv2d`.
     """
@@ -49,6 +49,8 @@ def linear(x, weight, bias=None):
     """x @ weight + bias: (n, in) @ (in, out) → (n, out)."""
     if x.ndim != 2 or weight.ndim != 2 or x.shape[1] != weight.shape[0]:
         raise ValueError(f"`x` (n, in) has shape {x.shape}, `weight` (in, out) {weight.shape}: they don't fit")
+    if bias is not None and bias.shape != weight.shape[1:]:
+        raise ValueError(f"`bias` has shape {bias.shape}, expected {weight.shape[1:]}: one number an output")
     y = product(x, weight)
     if bias is not None:
         y += bias

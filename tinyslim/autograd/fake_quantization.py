@@ -52,7 +52,9 @@ def fake_quant(x, scale, zero_point, qmin, qmax, axis=None):
 def _along(scale: np.ndarray, axis: int, x: np.ndarray) -> np.ndarray:
     """`scale` shaped so that it broadcasts along `axis` of `x`."""
     if scale.shape != (x.shape[axis],):
-        raise ValueError(f"`scale` has shape {scale.shape}, expected ({x.shape[axis]},): one for each index of axis {axis}")
+        raise ValueError(
+            f"`scale` has shape {scale.shape}, expected ({x.shape[axis]},): one for each index of axis {axis}"
+        )
     shape = [1] * x.ndim
     shape[axis] = -1
     return scale.reshape(shape)

@@ -14,8 +14,8 @@ from .shaping import reshape, transpose
 def cross_entropy(logits, labels, label_smoothing=0.0):
     """−Σ target · log softmax(logits), averaged over the batch: (n, classes), (n,) → one number.
 
-    The target is 1 for the label; with smoothing ε it is (1−ε) there, plus ε/classes everywhere (Szegedy et al. 2016, §7).
-    The derivative is softmax(logits) − target: the softmax and the logarithm cancel each other's.
+    The target is 1 for the label; with smoothing ε it is (1−ε) there, plus ε/classes everywhere (Szegedy et al. 2016,
+    §7). The derivative is softmax(logits) − target: the softmax and the logarithm cancel each other's.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def mse_loss(prediction, target):
 def soft_cross_entropy(student, teacher, student_temperature=1.0, teacher_temperature=1.0):
     """−Σ softmax(teacher/Tₜ) · log softmax(student/Tₛ), averaged over the batch: the loss of soft labels.
 
-    Hinton, Vinyals, Dean 2015, §2. They multiply by T², so that gradients keep their size when T changes; PaddleSlim does
-    not, and neither does this. Multiply by a weight of your own.
+    Hinton, Vinyals, Dean 2015, §2. They multiply by T², so that gradients keep their size when T changes; PaddleSlim
+    does not, and neither does this. Multiply by a weight of your own.
 
     Parameters
     ----------

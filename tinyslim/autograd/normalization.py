@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyslim import kernels
 
-from .operations import each, operation
+from .operations import operation
 
 
 def batch_norm(x, gamma, beta, mean, var, training: bool, momentum: float = 0.1, eps: float = 1e-5):

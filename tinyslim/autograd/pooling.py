@@ -28,7 +28,7 @@ def max_pool2d(x, size, stride=None, padding=0):
 
 @operation("x")
 def avg_pool2d(x, size, stride=None, padding=0):
-    """The mean of each `size` × `size` window, zeros of the padding counted, as in PyTorch. Arguments as `max_pool2d`."""
+    """The mean of each `size` × `size` window, zeros of the padding counted. Arguments as `max_pool2d`."""
     stride = size if stride is None else stride
     return kernels.avg_pool2d(x, size, stride, padding), each(
         lambda grad: kernels.avg_pool2d_gradient(grad, x.shape, size, stride, padding)

@@ -41,7 +41,7 @@ def record(what: Recording) -> Iterator[None]:
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Compute without remembering: nothing inside the `with` block can be differentiated, and its memory is freed at once.
+    """Compute without remembering: nothing inside the `with` block can be differentiated, no memory is kept for it.
 
     Examples
     --------

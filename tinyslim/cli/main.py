@@ -1,7 +1,7 @@
 """From words on the command line to one of the commands, and from their errors to one line and an exit code.
 
-A command is a module with `add_to(commands)`, which describes its arguments, and `run(arguments)`, which imports what it
-needs only then: `tinyslim --help` must not wait for a compiler.
+A command is a module with `add_to(commands)`, which describes its arguments, and `run(arguments)`, which imports what
+it needs only then: `tinyslim --help` must not wait for a compiler.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import train_model
+from . import bench_engine, compress_model, evaluate_file, list_recipes, predict_images, summarize, train_model
 
-COMMANDS = (train_model,)
+COMMANDS = (compress_model, list_recipes, predict_images, evaluate_file, summarize, train_model, bench_engine)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError) as error:
         if arguments.traceback:
             raise
-        print(f"tinyslim: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"tinyslim: {line}", file=sys.stderr)
         return 2
     return 0
 

@@ -11,8 +11,8 @@ from difflib import get_close_matches
 def key_and_value(text: str) -> tuple[str, object]:
     """The two sides of ``key=value``; for `argparse`.
 
-    The value is read as TOML (``0.5``, ``true``, ``[1, 2]``, ``"text"``); what is no TOML is text, so that quotes, which
-    the shell would eat, may be left out.
+    The value is read as TOML (``0.5``, ``true``, ``[1, 2]``, ``"text"``); what is no TOML is text, so that quotes,
+    which the shell would eat, may be left out.
 
     Examples
     --------

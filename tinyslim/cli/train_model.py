@@ -9,6 +9,7 @@ import shlex
 import time
 from pathlib import Path
 
+from .loading import DATA_HELP, data_sets
 from .settings import add_set, network
 
 _EXAMPLE = """\
@@ -27,7 +28,7 @@ def add_to(commands) -> argparse.ArgumentParser:
     )
     parser.add_argument("model", metavar="MODEL", help="mobilenet_v1, resnet20")
     add_set(parser, "a setting of the network: width=0.25")
-    parser.add_argument("--data", default="fashion_mnist_mini", help="a data set by name (default: %(default)s)")
+    parser.add_argument("--data", default="fashion_mnist_mini", help=DATA_HELP)
     parser.add_argument("--epochs", type=int, default=10, help="(default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=128, help="(default: %(default)s)")
     parser.add_argument("--lr", type=float, default=0.1, help="the largest learning rate (default: %(default)s)")
@@ -46,15 +47,15 @@ def add_to(commands) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train; leaves model.npz, history.json and training.json in the folder."""
-    from tinyslim import data, train
+    from tinyslim import train
 
-    train_set, test_set = data.load(arguments.data)
+    train_set, test_set = data_sets(arguments.data)
     given = dict(arguments.settings)
     settings = {
         "num_classes": len(train_set.classes), "in_channels": train_set.images.shape[3], "seed": arguments.seed
     } | given  # fmt: skip
     model = network(arguments.model, settings)
-    out = Path(arguments.out or f"runs/{arguments.model}-{arguments.data}")
+    out = Path(arguments.out or f"runs/{arguments.model}-{Path(arguments.data).name}")
     if (out / "model.npz").exists() and not arguments.resume:
         raise ValueError(f"{out} holds a trained model: name another folder with --out, or go on with --resume")
     if arguments.resume and not (out / "checkpoint.npz").exists():

@@ -3,5 +3,6 @@
 from .float_ops import FLOAT_OPS
 from .int8_ops import INT8_OPS
 from .multipliers import add_multipliers, multiplier
-from .program import Builder, Op, Program, load, reference_run
+from .ops import OPS, Op
+from .program import Builder, Program, load, reference_run
 from .timing import Latency, latency

@@ -17,12 +17,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import float_ops, int8_ops
+from .ops import OPS
 
 VERSION = 1
 #: The arrays of a file beside its header, for each kind of program.
 STORES = {"float32": {"float32": "<f4"}, "int8": {"int8": "|i1", "int32": "<i4"}}
-TABLES = {"float32": float_ops.FLOAT_OPS, "int8": int8_ops.INT8_OPS}
 #: What reading a file that is none of ours can raise on the way.
 UNREADABLE = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, EOFError, RecursionError, RuntimeError,
@@ -80,9 +79,7 @@ def describe(program) -> tuple[dict, dict[str, np.ndarray]]:
         "preprocessing": program.preprocessing, "ops": ops,
     }  # fmt: skip
     empty = [np.zeros(0, np.int8)]
-    stores = {
-        name: np.concatenate(parts[name] or empty).astype(dtype) for name, dtype in STORES[program.kind].items()
-    }
+    stores = {name: np.concatenate(parts[name] or empty).astype(dtype) for name, dtype in STORES[program.kind].items()}
     return header, stores
 
 
@@ -94,10 +91,10 @@ def store_of(kind: str, dtype: str) -> str:
 def take_op(kind: str, entry: list, stores: dict[str, np.ndarray]) -> tuple:
     """(kind, name, inputs, attributes, arrays) of one op of a header, whose numbers are taken off `stores`."""
     op_kind, name, inputs, attributes, shapes = entry
-    if op_kind not in TABLES[kind]:
-        raise ValueError(f"it has the op {op_kind!r}; there are {', '.join(TABLES[kind])}")
+    if op_kind not in OPS[kind]:
+        raise ValueError(f"it has the op {op_kind!r}; there are {', '.join(OPS[kind])}")
     arrays = {}
-    for (array_name, (dtype, _)), shape in zip(TABLES[kind][op_kind].arrays.items(), shapes, strict=True):
+    for (array_name, (dtype, _)), shape in zip(OPS[kind][op_kind].arrays.items(), shapes, strict=True):
         if not all(isinstance(size, int) and size > 0 for size in shape):
             raise ValueError(f"the shape {shape} of {name!r} must be positive")
         store, size = store_of(kind, dtype), math.prod(shape)
@@ -131,7 +128,8 @@ def array_file(array: np.ndarray) -> bytes:
 
 def read_members(contents: bytes) -> dict[str, np.ndarray]:
     """The arrays of an .npz, in which nothing is compressed and each claim is held against the bytes there."""
-    dtypes = {"header.npy": "|u1", **{f"{name}.npy": dtype for store in STORES.values() for name, dtype in store.items()}}
+    stores = {name: dtype for store in STORES.values() for name, dtype in store.items()}
+    dtypes = {f"{name}.npy": dtype for name, dtype in {"header": "|u1", **stores}.items()}
     members = {}
     with zipfile.ZipFile(io.BytesIO(contents)) as archive:
         for member in archive.infolist():

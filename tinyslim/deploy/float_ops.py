@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
+from tinyslim import kernels
+from tinyslim.kernels.prepared import Prepared
+
 from . import kinds
-from .kinds import REQUIRED, OpKind, Spec
+from .kinds import REQUIRED, OpKind, Spec, frozen
+
+
+class FloatKind(OpKind):
+    """The base of the kinds that compute in real numbers."""
+
+    def prepare(self, op, inputs: list[Spec]) -> Callable:
+        """The function that a Program calls with the op's inputs again and again."""
+        return partial(self.run, op, kernels)
 
 
 def bounded(op, table, y: np.ndarray) -> np.ndarray:
@@ -18,11 +31,11 @@ def bounded(op, table, y: np.ndarray) -> np.ndarray:
     return table.clip(y, -math.inf if low is None else low, math.inf if high is None else high)
 
 
-class Conv2d(OpKind):
+class Conv2d(FloatKind):
     """y = clip(x ⋆ weight + bias, low, high)."""
 
-    arrays = {"weight": ("float32", 4), "bias": ("float32", 1)}
-    attributes = {"stride": 1, "padding": (0, 0, 0, 0), "low": None, "high": None}
+    arrays = frozen(weight=("float32", 4), bias=("float32", 1))
+    attributes = frozen(stride=1, padding=(0, 0, 0, 0), low=None, high=None)
 
     def output(self, op, inputs):
         return Spec(kinds.conv2d_output(op, inputs), "float32")
@@ -31,11 +44,14 @@ class Conv2d(OpKind):
         y = table.conv2d(x, op.arrays["weight"], op.arrays["bias"], op.attributes["stride"], op.attributes["padding"])
         return bounded(op, table, y)
 
+    def prepare(self, op, inputs):
+        return Prepared(**op.arrays, image=inputs[0].shape, **op.attributes)
 
-class DepthwiseConv2d(OpKind):
+
+class DepthwiseConv2d(FloatKind):
     """The same with one filter a channel."""
 
-    arrays = {"weight": ("float32", 3), "bias": ("float32", 1)}
+    arrays = frozen(weight=("float32", 3), bias=("float32", 1))
     attributes = Conv2d.attributes
 
     def output(self, op, inputs):
@@ -46,12 +62,14 @@ class DepthwiseConv2d(OpKind):
         y = table.depthwise_conv2d(x, arrays["weight"], arrays["bias"], attributes["stride"], attributes["padding"])
         return bounded(op, table, y)
 
+    prepare = Conv2d.prepare
 
-class Linear(OpKind):
+
+class Linear(FloatKind):
     """y = clip(x @ weight + bias, low, high)."""
 
-    arrays = {"weight": ("float32", 2), "bias": ("float32", 1)}
-    attributes = {"low": None, "high": None}
+    arrays = frozen(weight=("float32", 2), bias=("float32", 1))
+    attributes = frozen(low=None, high=None)
 
     def output(self, op, inputs):
         return Spec(kinds.linear_output(op, inputs), "float32")
@@ -59,12 +77,17 @@ class Linear(OpKind):
     def run(self, op, table, x):
         return bounded(op, table, table.gemm(x, op.arrays["weight"]) + op.arrays["bias"])
 
+    def prepare(self, op, inputs):
+        weight, bias = op.arrays["weight"][None, None], op.arrays["bias"]
+        product = Prepared(weight, bias, (1, 1, *inputs[0].shape), **op.attributes)
+        return lambda x: product(x)[:, 0, 0]
 
-class ScaleShift(OpKind):
+
+class ScaleShift(FloatKind):
     """y = clip(x·scale + shift, low, high) by channel: a batch norm that no convolution could take in."""
 
-    arrays = {"scale": ("float32", 1), "shift": ("float32", 1)}
-    attributes = {"low": None, "high": None}
+    arrays = frozen(scale=("float32", 1), shift=("float32", 1))
+    attributes = frozen(low=None, high=None)
 
     def output(self, op, inputs):
         kinds.per_channel(op, inputs[0].shape[-1])
@@ -76,10 +99,10 @@ class ScaleShift(OpKind):
         return table.scale_shift(x, op.arrays["scale"], op.arrays["shift"], low, high)
 
 
-class Clip(OpKind):
+class Clip(FloatKind):
     """y = clip(x, low, high): an activation that no other op could take in."""
 
-    attributes = {"low": None, "high": None}
+    attributes = frozen(low=None, high=None)
 
     def output(self, op, inputs):
         return inputs[0]
@@ -88,10 +111,10 @@ class Clip(OpKind):
         return bounded(op, table, x)
 
 
-class Add(OpKind):
+class Add(FloatKind):
     """y = clip(a + b, low, high)."""
 
-    attributes = {"low": None, "high": None}
+    attributes = frozen(low=None, high=None)
     input_count = 2
 
     def output(self, op, inputs):
@@ -101,7 +124,7 @@ class Add(OpKind):
         return bounded(op, table, a + b)
 
 
-class Concat(OpKind):
+class Concat(FloatKind):
     """Channels side by side."""
 
     input_count = None
@@ -113,10 +136,10 @@ class Concat(OpKind):
         return np.concatenate(inputs, axis=-1)
 
 
-class MaxPool2d(OpKind):
+class MaxPool2d(FloatKind):
     """The maximum of each window."""
 
-    attributes = {"size": REQUIRED, "stride": REQUIRED, "padding": (0, 0, 0, 0)}
+    attributes = frozen(size=REQUIRED, stride=REQUIRED, padding=(0, 0, 0, 0))
 
     def output(self, op, inputs):
         return Spec(kinds.max_pool_output(op, inputs), "float32")
@@ -125,7 +148,7 @@ class MaxPool2d(OpKind):
         return table.max_pool2d(x, **op.attributes)[0]
 
 
-class AvgPool2d(OpKind):
+class AvgPool2d(FloatKind):
     """The mean of each window, padding counted."""
 
     attributes = MaxPool2d.attributes
@@ -137,7 +160,7 @@ class AvgPool2d(OpKind):
         return table.avg_pool2d(x, **op.attributes)
 
 
-class GlobalAvgPool2d(OpKind):
+class GlobalAvgPool2d(FloatKind):
     """The mean of all pixels, (h, w, c) to (c,)."""
 
     def output(self, op, inputs):
@@ -147,7 +170,7 @@ class GlobalAvgPool2d(OpKind):
         return x.mean(axis=(1, 2))
 
 
-class Flatten(OpKind):
+class Flatten(FloatKind):
     """(h, w, c) to (h·w·c,)."""
 
     def output(self, op, inputs):

@@ -12,36 +12,12 @@ import math
 import numpy as np
 
 from . import kinds
-from .kinds import REQUIRED, OpKind, Spec
+from .headroom import check_rescaling
+from .kinds import REQUIRED, OpKind, Spec, frozen
 
-RESCALED = {"weight": ("int8", 4), "bias": ("int32", 1), "multiplier": ("int32", 1), "shift": ("int8", 1)}
-OUTPUT = {"zero_point": 0, "low": 0, "high": 255}
-
-
-def check_rescaling(op) -> None:
-    """Multipliers lie in [2^30, 2^31), shifts in 1 … 62, and no input can drive a sum out of int32.
-
-    With a in 0 … 255 a channel's sum Σ (a − Z)·w + bias is largest where a is 255 under positive and 0 under negative
-    weights, least the other way round. Inside int32, sum·m + 2^(s−1) stays inside int64.
-    """
-    weight, bias = op.arrays["weight"].astype(np.int64), op.arrays["bias"].astype(np.int64)
-    axes = tuple(range(weight.ndim - 1))
-    zero_point = op.attributes["input_zero_point"]
-    up, down = np.maximum(weight, 0).sum(axes), np.minimum(weight, 0).sum(axes)
-    most, least = bias + up * (255 - zero_point) - down * zero_point, bias + down * (255 - zero_point) - up * zero_point
-    if most.max() >= 2**31 or least.min() < -(2**31):
-        raise ValueError(f"sums from {least.min()} to {most.max()} must fit into int32")
-    if "multiplier" in op.arrays:
-        multiplier, shift = op.arrays["multiplier"], op.arrays["shift"]
-        if multiplier.min() < 2**30:
-            raise ValueError(f"`multiplier` (={multiplier.min()}) must be at least 2^30")
-        if not 1 <= shift.min() <= shift.max() <= 62:
-            raise ValueError(f"`shift` (={shift.min()} … {shift.max()}) must be from 1 to 62")
-
-
-def output_range(op) -> dict[str, int]:
-    """The attributes that say where an op's bytes lie."""
-    return {name: op.attributes[name] for name in ("zero_point", "low", "high")}
+#: The constants of an output channel, and where its bytes lie.
+RESCALED = frozen(bias=("int32", 1), multiplier=("int32", 1), shift=("int8", 1))
+OUTPUT = frozen(zero_point=0, low=0, high=255)
 
 
 class ByteKind(OpKind):
@@ -57,7 +33,7 @@ class ByteKind(OpKind):
 class Quantize(ByteKind):
     """Real numbers to bytes: clip(rint(x/scale) + zero_point, 0, 255)."""
 
-    attributes = {"scale": REQUIRED, "zero_point": 0}
+    attributes = frozen(scale=REQUIRED, zero_point=0)
     input_dtype = "float32"
 
     def output(self, op, inputs):
@@ -85,8 +61,8 @@ class Dequantize(ByteKind):
 class Conv2d(ByteKind):
     """y = clip(zero_point + ((Σ (x − input_zero_point)·w + bias)·m + 2^(s−1)) >> s, low, high)."""
 
-    arrays = RESCALED
-    attributes = {"stride": 1, "padding": (0, 0, 0, 0), "input_zero_point": 0, **OUTPUT}
+    arrays = frozen(weight=("int8", 4), **RESCALED)
+    attributes = frozen(stride=1, padding=(0, 0, 0, 0), input_zero_point=0, **OUTPUT)
 
     def output(self, op, inputs):
         shape = kinds.conv2d_output(op, inputs)
@@ -103,7 +79,7 @@ class Conv2d(ByteKind):
 class DepthwiseConv2d(ByteKind):
     """The same with one filter a channel."""
 
-    arrays = {**RESCALED, "weight": ("int8", 3)}
+    arrays = frozen(weight=("int8", 3), **RESCALED)
     attributes = Conv2d.attributes
 
     def output(self, op, inputs):
@@ -121,8 +97,8 @@ class DepthwiseConv2d(ByteKind):
 class Linear(ByteKind):
     """A linear layer inside the network, bytes to bytes."""
 
-    arrays = {**RESCALED, "weight": ("int8", 2)}
-    attributes = {"input_zero_point": 0, **OUTPUT}
+    arrays = frozen(weight=("int8", 2), **RESCALED)
+    attributes = frozen(input_zero_point=0, **OUTPUT)
 
     def output(self, op, inputs):
         shape = kinds.linear_output(op, inputs)
@@ -140,8 +116,8 @@ class Linear(ByteKind):
 class Logits(ByteKind):
     """The last linear layer: float32 (Σ (x − input_zero_point)·w + bias)·scale."""
 
-    arrays = {"weight": ("int8", 2), "bias": ("int32", 1), "scale": ("float32", 1)}
-    attributes = {"input_zero_point": 0}
+    arrays = frozen(weight=("int8", 2), bias=("int32", 1), scale=("float32", 1))
+    attributes = frozen(input_zero_point=0)
 
     def output(self, op, inputs):
         shape = kinds.linear_output(op, inputs)
@@ -160,7 +136,7 @@ class Logits(ByteKind):
 class Add(ByteKind):
     """y = clip(zero_point + ((a − zero_point_a)·m1 + (b − zero_point_b)·m2 + 2^(shift−1)) >> shift, low, high)."""
 
-    attributes = {"m1": REQUIRED, "m2": REQUIRED, "shift": REQUIRED, "zero_point_a": 0, "zero_point_b": 0, **OUTPUT}
+    attributes = frozen(m1=REQUIRED, m2=REQUIRED, shift=REQUIRED, zero_point_a=0, zero_point_b=0, **OUTPUT)
     input_count = 2
 
     def output(self, op, inputs):
@@ -176,7 +152,7 @@ class Add(ByteKind):
 class Clip(ByteKind):
     """Bytes held between two others."""
 
-    attributes = {"low": 0, "high": 255}
+    attributes = frozen(low=0, high=255)
 
     def output(self, op, inputs):
         return inputs[0]
@@ -206,7 +182,7 @@ class Concat(ByteKind):
 class MaxPool2d(ByteKind):
     """The largest byte of each window."""
 
-    attributes = {"size": REQUIRED, "stride": REQUIRED, "padding": (0, 0, 0, 0)}
+    attributes = frozen(size=REQUIRED, stride=REQUIRED, padding=(0, 0, 0, 0))
 
     def output(self, op, inputs):
         return Spec(kinds.max_pool_output(op, inputs), "uint8")
@@ -221,8 +197,7 @@ class MaxPool2d(ByteKind):
 class AvgPool2d(ByteKind):
     """The mean of each window, padding counted as real zeros; multiplier·2^−shift holds 1/size²."""
 
-    attributes = {**MaxPool2d.attributes, "multiplier": REQUIRED, "shift": REQUIRED,
-                  "input_zero_point": 0, "zero_point": 0}  # fmt: skip
+    attributes = frozen(multiplier=REQUIRED, shift=REQUIRED, input_zero_point=0, zero_point=0, **MaxPool2d.attributes)
 
     def output(self, op, inputs):
         return Spec(kinds.pool_output(op, inputs), "uint8")
@@ -238,7 +213,7 @@ class AvgPool2d(ByteKind):
 class GlobalAvgPool2d(ByteKind):
     """The mean of all pixels, (h, w, c) to (c,); multiplier·2^−shift holds 1/(h·w)."""
 
-    attributes = {"multiplier": REQUIRED, "shift": REQUIRED, "input_zero_point": 0, "zero_point": 0}
+    attributes = frozen(multiplier=REQUIRED, shift=REQUIRED, input_zero_point=0, zero_point=0)
 
     def output(self, op, inputs):
         return Spec(kinds.image(inputs)[2:], "uint8")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -16,6 +18,11 @@ class Spec(NamedTuple):
     dtype: str
 
 
+def frozen(**entries) -> Mapping[str, object]:
+    """A dict that nobody can change."""
+    return MappingProxyType(entries)
+
+
 class OpKind:
     """The base of all op kinds; each instance is an entry of a table, and holds no state.
 
@@ -23,8 +30,8 @@ class OpKind:
     their defaults, where `REQUIRED` stands for none.
     """
 
-    arrays: ClassVar[dict[str, tuple[str, int]]] = {}
-    attributes: ClassVar[dict[str, object]] = {}
+    arrays: ClassVar[Mapping[str, tuple[str, int]]] = frozen()
+    attributes: ClassVar[Mapping[str, object]] = frozen()
     #: How many inputs: a number, or None for one and more.
     input_count: ClassVar[int | None] = 1
     input_dtype: ClassVar[str] = "float32"

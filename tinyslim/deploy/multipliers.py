@@ -48,7 +48,7 @@ def multiplier(scale) -> tuple[np.ndarray, np.ndarray]:
 def add_multipliers(scale_a: float, scale_b: float) -> tuple[int, int, int]:
     """(m1, m2, s) with m1·2^−s and m2·2^−s nearest to two positive scales, as the op `add` takes them.
 
-    The larger scale sets the shift as in `multiplier`; the smaller one's m2 may be small, or 0 if nothing is left of it.
+    The larger scale sets the shift as in `multiplier`; the smaller one's factor may be 0 if nothing is left of it.
 
     Examples
     --------

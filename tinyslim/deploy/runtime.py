@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -33,29 +33,37 @@ def last_uses(program) -> list[tuple[int, ...]]:
 
 
 def run_by_ops(program, x: np.ndarray, table) -> np.ndarray:
-    """The logits (n, classes) of float32 or uint8 x, one call of a kernel an op."""
+    """The logits (n, classes) of float32 or uint8 x, through a table of kernels."""
+    steps = [partial(program.op_kind(op).run, op, table) for op in program.ops]
+    return run_steps(program, steps, last_uses(program), x, table)
+
+
+def run_steps(program, steps, done, x: np.ndarray, table) -> np.ndarray:
+    """The logits (n, classes), one step an op; `done` are the values that no op reads after it."""
     outputs = np.empty((len(x), *program.specs[-1].shape), np.float32)
-    done = last_uses(program)
     for part in slices(program, len(x)):
         values = {0: normalized(program, x[part], table)}
-        for position, op in enumerate(program.ops):
-            inputs = [values[value] for value in op.inputs]
-            values[position + 1] = program.op_kind(op).run(op, table, *inputs)
-            for value in done[position]:
+        for position, (op, step, unused) in enumerate(zip(program.ops, steps, done, strict=True)):
+            values[position + 1] = step(*[values[value] for value in op.inputs])
+            for value in unused:
                 del values[value]
         outputs[part] = values[len(program.ops)]
     return outputs
 
 
 class FloatRunner:
-    """A float32 Program on compiled kernels."""
+    """A float32 Program whose filters are packed once."""
 
     def __init__(self, program):
-        self.program = program
+        self.program, self.done = program, last_uses(program)
+        self.steps = []
+        for op in program.ops:
+            inputs = [program.specs[value] for value in op.inputs]
+            self.steps.append(program.op_kind(op).prepare(op, inputs))
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """The logits of checked images."""
-        return run_by_ops(self.program, x, kernels)
+        return run_steps(self.program, self.steps, self.done, np.require(x, requirements=["C", "W"]), kernels)
 
 
 class Int8Runner:

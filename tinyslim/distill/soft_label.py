@@ -18,8 +18,8 @@ from .teacher import Teacher
 class SoftLabel:
     """label_weight · base + weight · H(softmax(teacher/Tₜ), softmax(student/Tₛ)); a `train.Loss`.
 
-    Hinton, Vinyals, Dean 2015, §2. A wrong class that the teacher finds likely resembles the right one: that is what the
-    labels don't tell. Multiply `weight` by Tₛ·Tₜ to keep the size of gradients when temperatures change, as they do.
+    Hinton, Vinyals, Dean 2015, §2. A wrong class that the teacher finds likely resembles the right one: that is what
+    the labels don't tell. Gradients shrink by Tₛ·Tₜ: multiply `weight` by it to keep their size, as the paper does.
 
     Parameters
     ----------
@@ -37,7 +37,8 @@ class SoftLabel:
     >>> import numpy as np
     >>> from tinyslim import distill, nn
     >>> student, teacher = (nn.Sequential(nn.Flatten(), nn.Linear(4, 3, seed=seed)) for seed in (0, 1))
-    >>> loss, logits = distill.SoftLabel(teacher, weight=0.5)(student, np.ones((2, 2, 2, 1), np.float32), np.array([0, 2]))
+    >>> images, labels = np.ones((2, 2, 2, 1), np.float32), np.array([0, 2])
+    >>> loss, logits = distill.SoftLabel(teacher, weight=0.5)(student, images, labels)
     >>> loss.shape, logits.shape
     ((), (2, 3))
     """
@@ -67,7 +68,7 @@ class SoftLabel:
         base, logits = self.base(model, images, labels)
         if logits.shape != answer.shape:
             raise ValueError(
-                f"the student's logits have shape {logits.shape}, the teacher's {answer.shape}: are the classes the same?"
+                f"the student's logits have shape {logits.shape}, the teacher's {answer.shape}: they must be equal"
             )
         soft = F.soft_cross_entropy(logits, answer, self.student_temperature, self.teacher_temperature)
         return base * self.label_weight + soft * self.weight, logits

@@ -1,10 +1,10 @@
 """The network as a graph: one tracer, whose users count, cut, quantise and lower."""
 
+from .counting import Summary, summary
 from .module import GraphModule, copy_nodes, place, to_module
 from .node import Constant, Graph, Node, Parameter
 from .rules import register
 from .serial import from_json, to_json
-from .counting import Summary, summary
 from .tracing import evaluating, trace
 
 __all__ = [

@@ -41,7 +41,10 @@ class Summary:
         rows.append(("total", "", "", f"{self.params:,}", f"{self.macs:,}"))
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         return "\n".join(
-            "  ".join(text.ljust(w) if column < 3 else text.rjust(w) for column, (text, w) in enumerate(zip(row, widths)))
+            "  ".join(
+                text.ljust(width) if column < 3 else text.rjust(width)
+                for column, (text, width) in enumerate(zip(row, widths, strict=True))
+            )
             for row in rows
         )
 

@@ -106,7 +106,7 @@ class Graph:
         return None if node.module is None else self.model.get(node.module)
 
     def tensor(self, node: Node, name: str, position: int):
-        """The parameter of a node: attribute `name` of its layer, or its argument at `position`; None if it has none."""
+        """A parameter of a node: attribute `name` of its layer, or its argument at `position`; None if it has none."""
         if node.module is not None:
             return getattr(self.layer(node), name)
         argument = node.arguments[position] if position < len(node.arguments) else None

@@ -41,7 +41,9 @@ UNCOUNTED = {
 def check_known(op: str, where: str) -> None:
     """Refuse an operation that nobody wrote a rule for: a guess would make wrong counts and cut wrong channels."""
     if op not in MACS and op not in UNCOUNTED:
-        raise ValueError(f"the operation {op!r} in {where or 'the network'} is unknown to the graph; register() can add it")
+        raise ValueError(
+            f"the operation {op!r} in {where or 'the network'} is unknown to the graph; register() can add it"
+        )
 
 
 def register(op: str, macs: Callable[[Shape, Shape], int] | None = None) -> None:
@@ -52,7 +54,8 @@ def register(op: str, macs: Callable[[Shape, Shape], int] | None = None) -> None
     op : str
         Its name on the tape.
     macs
-        From the shapes of its weight and its result (with the batch axis) to multiply-adds of one image; None counts none.
+        From the shapes of its weight and its result (with the batch axis) to multiply-adds of one image; None counts
+        none.
     """
     if macs is None:
         UNCOUNTED.add(op)

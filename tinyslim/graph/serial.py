@@ -28,12 +28,14 @@ def to_json(module: GraphModule) -> dict:
     for path, layer in _layers(module):
         for name in layer.config()["parameters"]:
             if f"{path}.{name}" not in state:
-                raise ValueError(f"{path}.{name} is a tensor of another layer too; call one layer twice to share weights")
+                raise ValueError(
+                    f"{path}.{name} is a tensor of another layer too; call one layer twice to share weights"
+                )
     return {
         "nodes": [_node_to_json(node) for node in module.graph],
         "output": module.graph.output.name,
         "layers": {path: layer.config() for path, layer in _layers(module)},
-        "preprocessing": module.preprocessing,
+        "preprocessing": module.preprocessing and [np.asarray(part, float).tolist() for part in module.preprocessing],
         "input_shape": module.input_shape,
     }
 
@@ -48,12 +50,33 @@ def _node_to_json(node: Node) -> dict:
         "op": node.op,
         "arguments": [_argument_to_json(argument) for argument in node.arguments],
         # A layer's attributes are its settings, saved with the layer.
-        "attributes": {} if node.module is not None else node.attributes,
+        "attributes": {} if node.module is not None else _attributes_to_json(node),
         "module": node.module,
         "shape": node.shape,
         "params": node.params,
         "macs": node.macs,
     }
+
+
+def _attributes_to_json(node: Node) -> dict:
+    def plain(value):
+        if isinstance(value, slice):
+            return {"slice": [plain(end) for end in (value.start, value.stop, value.step)]}
+        if isinstance(value, np.ndarray):
+            return {"array": value.tolist(), "dtype": str(value.dtype)}
+        if isinstance(value, list):
+            return {"list": [plain(item) for item in value]}
+        if isinstance(value, tuple):
+            return [plain(item) for item in value]
+        if isinstance(value, np.generic):
+            return value.item()
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        raise ValueError(
+            f"{node.name} calls F.{node.op} with {value!r:.80}, which a file can't hold: write it as a layer"
+        )
+
+    return {name: plain(value) for name, value in node.attributes.items()}
 
 
 def _argument_to_json(argument) -> dict | None:
@@ -79,9 +102,10 @@ def from_json(header: dict, arrays: dict[str, np.ndarray]) -> GraphModule:
     for entry in header["nodes"]:
         nodes[entry["name"]] = _node_from_json(entry, nodes, layers)
     module = GraphModule(Graph(list(nodes.values()), nodes[header["output"]], None))
-    for path, layer in layers.items():
-        place(module, path, layer)
+    # In the order of the nodes, as `to_module` does it: an optimizer's buffers are known by their parameter's position.
     for node in module.graph:
+        if node.module is not None:
+            place(module, node.module, layers[node.module])
         for argument in node.arguments:
             if isinstance(argument, Parameter):
                 place(module, argument.path, Tensor(_array(arrays, argument.path), requires_grad=True))
@@ -108,12 +132,14 @@ def _array(arrays: dict[str, np.ndarray], path: str) -> np.ndarray:
 def _node_from_json(entry: dict, nodes: dict[str, Node], layers: dict[str, Layer]) -> Node:
     if entry["module"] is None and entry["op"] != "input" and entry["op"] not in OPERATIONS:
         raise ValueError(f"the operation {entry['op']!r} is unknown here: import the module that defines it first")
-    attributes = {name: _tuples(value) for name, value in entry["attributes"].items()}
+    attributes = {name: _attribute(value) for name, value in entry["attributes"].items()}
     if entry["module"] is not None:
         attributes = layers[entry["module"]].attributes
     arguments = tuple(_argument_from_json(argument, nodes) for argument in entry["arguments"])
     shape = tuple(entry["shape"])
-    return Node(entry["name"], entry["op"], arguments, attributes, entry["module"], shape, entry["params"], entry["macs"])
+    return Node(
+        entry["name"], entry["op"], arguments, attributes, entry["module"], shape, entry["params"], entry["macs"]
+    )
 
 
 def _argument_from_json(argument: dict | None, nodes: dict[str, Node]):
@@ -124,6 +150,19 @@ def _argument_from_json(argument: dict | None, nodes: dict[str, Node]):
     if "parameter" in argument:
         return Parameter(argument["parameter"])
     return Constant(np.array(argument["constant"], argument["dtype"]))
+
+
+def _attribute(value):
+    """The value that `_attributes_to_json` made plain."""
+    if isinstance(value, list):
+        return tuple(_attribute(item) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "slice" in value:
+        return slice(*map(_attribute, value["slice"]))
+    if "list" in value:
+        return [_attribute(item) for item in value["list"]]
+    return np.array(value["array"], value["dtype"])
 
 
 def _tuples(value):

@@ -83,7 +83,9 @@ class _Reader:
     def read(self, result: Tensor) -> Graph:
         tensors = made_from(result)
         if self.start not in tensors:
-            raise ValueError("the model's result does not depend on `example`: was it computed outside of the operations?")
+            raise ValueError(
+                "the model's result does not depend on `example`: was it computed outside of the operations?"
+            )
         self.nodes[self.start] = Node(self._name("input"), "input", shape=self.start.shape)
         inner = _inner_results(tensors)
         for tensor in tensors:

@@ -21,7 +21,9 @@ def facts(name: str, data: str) -> dict:
     """How the weights of network `name` for `data` were made: command, seed, curve, accuracy, digest."""
     path = FOLDER / f"{name}-{data}.json"
     if not path.exists():
-        raise ValueError(f"`pretrained` (={data!r}): no weights of {name} ship for it; there are {', '.join(available())}")
+        raise ValueError(
+            f"`pretrained` (={data!r}): no weights of {name} ship for it; there are {', '.join(available())}"
+        )
     return json.loads(path.read_text())
 
 

@@ -16,8 +16,8 @@ class Layer(Module):
     """A module whose call is one node of a graph.
 
     A subclass names its operation and the attributes that, beside its arrays, say all about it. Widths are read off the
-    arrays, never stored: a pruned layer cannot contradict itself. An array that may be left out (a bias) needs a default
-    on the class, since `from_config` sets only those that there are.
+    arrays, never stored: a pruned layer cannot contradict itself. An array that may be left out (a bias) needs a
+    default on the class, since `from_config` sets only those that there are.
     """
 
     #: The operation that a graph shows for a call of this layer.

@@ -21,7 +21,8 @@ class Call:
 class Module:
     """A function with parameters. A subclass sets attributes in `__init__` and computes in `forward`.
 
-    A Tensor attribute is a parameter, a NumPy array a buffer (saved, not trained), a Module or a list of Modules a child.
+    A Tensor attribute is a parameter, a NumPy array a buffer (saved, not trained), a Module or a list of Modules
+    a child.
 
     Attributes
     ----------

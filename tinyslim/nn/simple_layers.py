@@ -96,8 +96,8 @@ class Flatten(Layer):
 class Dropout(Layer):
     """In training each element is 0 with probability `p`, and the others grow by 1/(1−p).
 
-    The random numbers follow from `seed` and from how often the layer was called in training. That count is a buffer, so
-    that training resumed from a checkpoint draws the same numbers.
+    The random numbers follow from `seed` and from how often the layer was called in training. That count is a buffer,
+    so that training resumed from a checkpoint draws the same numbers.
     """
 
     op = "dropout"

@@ -63,7 +63,7 @@ SCHEDULES = ("constant", "cosine", "one_cycle", "step")
 
 
 def by_name(name: str, lr: float, total: int) -> Schedule:
-    """The schedule of this name over `total` steps, with the usual settings: "step" falls at one half and at three quarters."""
+    """The schedule of this name over `total` steps; "step" falls at one half and at three quarters."""
     if name == "constant":
         return constant(lr)
     if name == "cosine":

@@ -4,7 +4,7 @@ from .grid import Grid, activation_grid, integer_weights, weight_scales
 from .layers import ActivationQuantizer, QuantizedConv2d, QuantizedDepthwiseConv2d, QuantizedLinear
 from .observers import RULES
 from .placement import chain, is_non_negative, quantized_places
-from .prepare import is_prepared, prepare
+from .preparation import is_prepared, prepare
 
 __all__ = [
     "RULES",

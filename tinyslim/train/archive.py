@@ -7,10 +7,14 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from tinyslim.files import write_atomically
 
 _HEADER = "header"
+
+#: What reading a damaged file may raise; RuntimeError where the damage looks like encryption.
+_DAMAGE = (ValueError, KeyError, TypeError, OSError, EOFError, RuntimeError, zipfile.BadZipFile)
 
 
 def write_archive(path, kind: str, header: dict, arrays: dict[str, np.ndarray]) -> None:
@@ -26,6 +30,8 @@ def write_archive(path, kind: str, header: dict, arrays: dict[str, np.ndarray]) 
     arrays : dict
         Arrays by name.
     """
+    if _HEADER in arrays:
+        raise ValueError(f"`arrays` must not hold one named {_HEADER!r}: the header lies there")
     text = json.dumps({"format": f"tinyslim-{kind}", "version": 1, **header}, sort_keys=True)
     packed = {_HEADER: np.frombuffer(text.encode(), np.uint8), **arrays}
     write_atomically(path, lambda file: np.savez(file, **packed))
@@ -44,10 +50,10 @@ def read_archive(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(arrays.pop(_HEADER).tobytes())
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = dict(json.loads(arrays.pop(_HEADER).tobytes()))
+    except _DAMAGE as error:
         raise ValueError(f"{str(path)!r} is not a whole tinyslim {kind}: {error}") from None
     if header.get("format") != f"tinyslim-{kind}":
         raise ValueError(f"{str(path)!r} is a {header.get('format')}, expected a tinyslim-{kind}")

@@ -133,7 +133,9 @@ def fit(
     return history
 
 
-def write_checkpoint(path: Path, recipe: Recipe, model: Module, optimizer: optim.Optimizer, history: list[dict]) -> None:
+def write_checkpoint(
+    path: Path, recipe: Recipe, model: Module, optimizer: optim.Optimizer, history: list[dict]
+) -> None:
     """Everything that the rest of the training follows from."""
     arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
     arrays |= {f"optimizer/{name}": array for name, array in optimizer.state_dict().items()}
@@ -141,7 +143,7 @@ def write_checkpoint(path: Path, recipe: Recipe, model: Module, optimizer: optim
 
 
 def read_checkpoint(path: Path, recipe: Recipe, model: Module, optimizer: optim.Optimizer) -> list[dict]:
-    """Put `model` and `optimizer` where the checkpoint was; returns the history until there, [] without a checkpoint."""
+    """Put `model` and `optimizer` where the checkpoint was; returns the history until there, [] without one."""
     if not path.exists():
         return []
     header, arrays = read_archive(path, "training")

@@ -44,6 +44,8 @@ def label_loss(label_smoothing: float = 0.0) -> Loss:
     return loss
 
 
+# NumPy would warn of an overflow on the way to the loss that is checked here; the error alone shall speak.
+@np.errstate(over="ignore", invalid="ignore")
 def train_epoch(
     model: Module,
     optimizer: Optimizer,

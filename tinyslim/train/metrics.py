@@ -96,7 +96,9 @@ def top1_difference(before: np.ndarray, after: np.ndarray) -> Difference:
     from scipy.stats import binomtest
 
     if before.shape != after.shape or before.ndim != 1 or not len(before):
-        raise ValueError(f"`before` has shape {before.shape}, `after` {after.shape}, expected one entry an image in both")
+        raise ValueError(
+            f"`before` has shape {before.shape}, `after` {after.shape}, expected one entry an image in both"
+        )
     n, lost, won = len(before), int((before & ~after).sum()), int((~before & after).sum())
     p_value = float(binomtest(won, lost + won, 0.5).pvalue) if lost + won else 1.0
     size, shift = n + 2, (won - lost) / (n + 2)

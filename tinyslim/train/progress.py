@@ -43,7 +43,9 @@ class Progress:
 
     def batch(self, batch: Batch) -> None:
         """Move the bar; shows the loss and top-1 of this batch."""
-        text = f"epoch {batch.epoch + 1}/{self.epochs}  loss {batch.loss:.3f}  top-1 {batch.top1:6.1%}  lr {batch.lr:.2g}"
+        text = (
+            f"epoch {batch.epoch + 1}/{self.epochs}  loss {batch.loss:.3f}  top-1 {batch.top1:6.1%}  lr {batch.lr:.2g}"
+        )
         self._bar.update(self._task, completed=batch.index + 1, total=batch.count, description=text)
 
     def epoch(self, entry: dict, note: str = "") -> None:

@@ -6,8 +6,9 @@ import numpy as np
 
 from . import checks_int8 as check
 from .jit import compiled, prange
+from .sizes_int8 import PANEL, ROWS, round_up
 from .table import kernel
-from .tile_int8 import PANEL, ROWS, dot_tile, pack_panels, round_up
+from .tile_int8 import dot_tile, pack_panels
 
 #: Rows that a thread takes at once, so that a panel of B is read again from the nearest cache.
 BLOCK = 16 * ROWS

@@ -1,0 +1,184 @@
+"""Clipping, which is ReLU and ReLU6, and fake quantisation: kernels that treat each element alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import checks
+from .jit import compiled, prange
+from .table import kernel
+from .threads import run
+
+#: Elements that a thread takes at once, and maxima that it keeps of them side by side.
+STRETCH, LANES = 1 << 12, 64
+
+
+@compiled(parallel=True)
+def clip_all(x, low, high, out):
+    """out ← x, at least `low` and at most `high`."""
+    for item in prange((len(x) + STRETCH - 1) // STRETCH):
+        first = np.int64(item) * STRETCH
+        source, result = x[first : first + STRETCH], out[first : first + STRETCH]
+        for j in range(len(source)):
+            value = low if source[j] < low else source[j]
+            result[j] = high if value > high else value
+
+
+@compiled(parallel=True)
+def clip_gradient_all(grad, x, low, high, out):
+    """out ← grad where low < x < high, else 0."""
+    for item in prange((len(x) + STRETCH - 1) // STRETCH):
+        first = np.int64(item) * STRETCH
+        g, source, result = grad[first : first + STRETCH], x[first : first + STRETCH], out[first : first + STRETCH]
+        for j in range(len(source)):
+            outside = (source[j] <= low) | (source[j] >= high)
+            result[j] = 0 if outside else g[j]
+
+
+@compiled(parallel=True)
+def fake_quant_all(x, scale, zero_point, qmin, qmax, out):
+    """out ← x on the integers' grid and back."""
+    for item in prange((len(x) + STRETCH - 1) // STRETCH):
+        first = np.int64(item) * STRETCH
+        source, result = x[first : first + STRETCH], out[first : first + STRETCH]
+        for j in range(len(source)):
+            q = np.rint(source[j] / scale) + zero_point
+            q = qmin if q < qmin else q
+            q = qmax if q > qmax else q
+            result[j] = (q - zero_point) * scale
+
+
+@compiled(parallel=True)
+def fake_quant_gradient_all(grad, x, scale, zero_point, qmin, qmax, out):
+    """out ← grad where the integer of x is not clipped, else 0."""
+    for item in prange((len(x) + STRETCH - 1) // STRETCH):
+        first = np.int64(item) * STRETCH
+        g, source, result = grad[first : first + STRETCH], x[first : first + STRETCH], out[first : first + STRETCH]
+        for j in range(len(source)):
+            q = np.rint(source[j] / scale) + zero_point
+            result[j] = g[j] if (q >= qmin) & (q <= qmax) else 0
+
+
+@compiled(parallel=True)
+def abs_max_all(x, largest):
+    """largest (stretch, lane), zeros ← max |x| of a stretch, a lane taking every 64th; once a NaN, always a NaN."""
+    stretches, lanes = largest.shape
+    for item in prange(stretches):
+        first = np.int64(item) * STRETCH
+        part, best = x[first : first + STRETCH], largest[item]
+        for begin in range(0, len(part), lanes):
+            here = part[begin : begin + lanes]
+            for j in range(len(here)):
+                value = abs(here[j])
+                best[j] = value if (value > best[j]) | (value != value) else best[j]
+
+
+@kernel
+def clip(x, low, high):
+    """x, at least `low` and at most `high`: ReLU is clip(x, 0, inf), ReLU6 clip(x, 0, 6). NaN stays NaN.
+
+    Parameters
+    ----------
+    x : float array
+    low, high : float
+
+    Returns
+    -------
+    array of x's shape and dtype
+    """
+    (x,) = checks.floats(x=x)
+    checks.ordered("low", low, "high", high)
+    out = np.empty_like(x)
+    run(x.size, clip_all, x.reshape(-1), x.dtype.type(low), x.dtype.type(high), out.reshape(-1))
+    return out
+
+
+@kernel
+def clip_gradient(grad, x, low, high):
+    """The derivative of `clip`: `grad` where low < x < high, else 0.
+
+    Parameters
+    ----------
+    grad, x : float arrays of one shape
+    low, high : float
+
+    Returns
+    -------
+    array of grad's shape and dtype
+    """
+    grad, x = checks.floats(grad=grad, x=x)
+    checks.shape("grad", grad, x.shape)
+    checks.ordered("low", low, "high", high)
+    out = np.empty_like(x)
+    bounds = x.dtype.type(low), x.dtype.type(high)
+    run(x.size, clip_gradient_all, grad.reshape(-1), x.reshape(-1), *bounds, out.reshape(-1))
+    return out
+
+
+@kernel
+def fake_quant(x, scale, zero_point, qmin, qmax):
+    """The real numbers that the integers clip(round(x / scale) + zero_point, qmin, qmax) stand for.
+
+    Halves are rounded to even. NaN stays NaN. (Jacob et al. 2018, equation 12.)
+
+    Parameters
+    ----------
+    x : float array
+    scale : float above 0, the real distance of two neighbouring integers
+    zero_point : int that stands for 0.0
+    qmin, qmax : int
+
+    Returns
+    -------
+    array of x's shape and dtype
+
+    Examples
+    --------
+    >>> fake_quant(np.array([-1.0, 0.26, 9.0]), scale=0.1, zero_point=0, qmin=0, qmax=7).round(3).tolist()
+    [0.0, 0.3, 0.7]
+    """
+    (x,) = checks.floats(x=x)
+    grid = (x.dtype.type(value) for value in checks.fake_quant(scale, zero_point, qmin, qmax))
+    out = np.empty_like(x)
+    run(x.size, fake_quant_all, x.reshape(-1), *grid, out.reshape(-1))
+    return out
+
+
+@kernel
+def fake_quant_gradient(grad, x, scale, zero_point, qmin, qmax):
+    """The straight-through derivative of `fake_quant`: `grad` where the integer was not clipped, else 0.
+
+    Parameters
+    ----------
+    grad, x : float arrays of one shape
+    scale, zero_point, qmin, qmax : as `fake_quant` takes them
+
+    Returns
+    -------
+    array of grad's shape and dtype
+    """
+    grad, x = checks.floats(grad=grad, x=x)
+    checks.shape("grad", grad, x.shape)
+    grid = (x.dtype.type(value) for value in checks.fake_quant(scale, zero_point, qmin, qmax))
+    out = np.empty_like(x)
+    run(x.size, fake_quant_gradient_all, grad.reshape(-1), x.reshape(-1), *grid, out.reshape(-1))
+    return out
+
+
+@kernel
+def abs_max(x):
+    """The largest |x| as a float: 0 of nothing, NaN if there is any.
+
+    Parameters
+    ----------
+    x : float array
+
+    Examples
+    --------
+    >>> abs_max(np.array([1.0, -3.0]))
+    3.0
+    """
+    (x,) = checks.floats(x=x)
+    largest = np.zeros((-(-x.size // STRETCH), LANES), x.dtype)
+    run(x.size, abs_max_all, x.reshape(-1), largest)
+    return float(largest.max(initial=0.0))

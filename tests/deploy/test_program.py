@@ -1,0 +1,217 @@
+"""A Program runs as its plain twin does, whatever its ops, its batch and the threads that share it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import networks
+import numpy as np
+import pytest
+
+from tinyslim import deploy, kernels
+
+PREPROCESSING = ([0.1, 0.4, 0.5], [0.3, 0.2, 0.25])
+
+
+def images(n: int, shape=(9, 7, 3), seed=0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(n, *shape)).astype(np.float32)
+
+
+def photos(n: int, shape=(9, 7, 3), seed=0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, *shape), np.uint8)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+@pytest.mark.parametrize("seed", range(4))
+def test_int8_program_equals_its_plain_twin_to_the_last_byte(seed, n):
+    program = networks.every_int8_op(seed, PREPROCESSING)
+    for x in (images(n), photos(n)):
+        found, expected = program.run(x), deploy.reference_run(program, x)
+        assert found.dtype == np.float32 and found.shape == (n, 10)
+        assert found.tobytes() == expected.tobytes()
+        assert n < 2 or len(np.unique(found)) > 5
+
+
+def test_int8_mobilenet_equals_its_plain_twin():
+    program = networks.int8_mobilenet(0)
+    x = images(3, (28, 28, 1))
+    found = program.run(x)
+    assert found.tobytes() == deploy.reference_run(program, x).tobytes()
+    assert found.tobytes() == b"".join(program.run(x[i : i + 1]).tobytes() for i in range(3))
+
+
+def test_a_program_that_ends_in_dequantize_gives_real_numbers():
+    net = networks.Int8Network(0)
+    net.add("max_pool2d", size=3, stride=2)
+    multiplier, shift = deploy.multiplier(1 / 12)
+    net.add("global_avg_pool2d", multiplier=int(multiplier), shift=int(shift))
+    net.add("dequantize", scale=0.25, zero_point=7)
+    program, x = net.builder.build(), images(2)
+    assert program.run(x).tobytes() == deploy.reference_run(program, x).tobytes()
+
+
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_float_program_equals_its_plain_twin(n):
+    program = networks.every_float_op(0, PREPROCESSING)
+    for x in (images(n), photos(n)):
+        np.testing.assert_allclose(program.run(x), deploy.reference_run(program, x), atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [networks.every_int8_op, networks.every_float_op])
+def test_uint8_images_give_the_bytes_of_the_float_path(make):
+    program, x = make(1, PREPROCESSING), photos(4)
+    assert program.run(x).tobytes() == program.run(kernels.normalize_images(x, *PREPROCESSING)).tobytes()
+
+
+def test_slices_of_a_large_batch_join_without_a_seam(monkeypatch):
+    program, x = networks.every_float_op(0), images(7)
+    whole = program.run(x)
+    monkeypatch.setattr("tinyslim.deploy.runtime.SLICE_BYTES", 1)
+    np.testing.assert_allclose(program.run(x), whole, atol=1e-5)
+
+
+def test_threads_may_share_a_program():
+    program = networks.every_int8_op(0)
+    inputs = [images(2, seed=seed) for seed in range(24)]
+    alone = [program.run(x) for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(program.run, inputs))
+    assert [a.tobytes() for a in alone] == [b.tobytes() for b in together]
+
+
+@pytest.mark.parametrize("make", [networks.every_int8_op, networks.every_float_op])
+def test_a_swapped_kernel_reaches_the_program(make):
+    program, x, called = make(0), images(1), []
+
+    def counting(name):
+        def call(*arguments, **keywords):
+            called.append(name)
+            return getattr(kernels.reference, name)(*arguments, **keywords)
+
+        return call
+
+    names = ("depthwise_conv2d", "depthwise_conv2d_int8")
+    with kernels.use(**{name: counting(name) for name in names}):
+        found = program.run(x)
+    assert called == [names[program.kind == "int8"]]
+    with kernels.use_reference():
+        stepped = program.run(x)
+    np.testing.assert_allclose(found, stepped, atol=1e-5)
+    np.testing.assert_allclose(found, program.run(x), atol=1e-5)
+
+
+def test_a_wrong_kernel_is_seen_by_the_comparison_with_the_twin():
+    program, x = networks.every_int8_op(0), images(2)
+
+    def off_by_one(a, b, **rest):
+        return kernels.reference.add_int8(a, b, **rest) ^ np.uint8(1)
+
+    with kernels.use(add_int8=off_by_one):
+        assert program.run(x).tobytes() != deploy.reference_run(program, x).tobytes()
+
+
+def test_copies_of_a_program_run_alike():
+    program, x = networks.every_int8_op(0), images(2)
+    expected = program.run(x).tobytes()
+    assert pickle.loads(pickle.dumps(program)).run(x).tobytes() == expected
+    assert copy.deepcopy(program).run(x).tobytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (np.zeros((1, 9, 7, 3)), TypeError, r"`x` \(=float64\) must be an array of float32"),
+        ([[0.0]], TypeError, r"`x` \(=list\)"),
+        (np.zeros((9, 7, 3), np.float32), ValueError, r"`x` \(shape \(9, 7, 3\)\) must have the shape \(n, 9, 7, 3\)"),
+        (np.zeros((1, 9, 7, 1), np.float32), ValueError, "must have the shape"),
+        (np.zeros((1, 9, 7, 3), np.uint8), ValueError, "no preprocessing"),
+    ],
+)
+@pytest.mark.parametrize("make", [networks.every_int8_op, networks.every_float_op])
+def test_wrong_input_is_refused(make, x, error, message):
+    with pytest.raises(error, match=message):
+        make(0).run(x)
+
+
+def test_read_only_and_strided_inputs_give_the_same_bytes():
+    program, x = networks.every_int8_op(0), images(4)
+    expected = program.run(x)[::2].tobytes()
+    assert program.run(x[::2]).tobytes() == expected
+    x.flags.writeable = False
+    assert program.run(x)[::2].tobytes() == expected
+
+
+def changed(position: int, **changes):
+    """The ops of a right program, one of them changed."""
+    ops = list(networks.every_int8_op(0).ops)
+    ops[position] = replace(ops[position], **changes)
+    return ops
+
+
+STEM = networks.every_int8_op(0).ops[1]
+
+
+@pytest.mark.parametrize(
+    ("ops", "message"),
+    [
+        ([], "must begin with its one op `quantize`"),
+        (changed(0, kind="conv2d"), "must begin with its one op `quantize`"),
+        (changed(1, kind="conv3d"), r"op 1 'conv2d 1' \(conv3d\): no op of int8 programs is called that"),
+        (changed(1, inputs=(0,)), r"value 0 \(=float32\) must be uint8"),
+        (changed(1, inputs=(2,)), r"`inputs` \(=\(2,\)\) must be values from 0 to 1"),
+        (changed(1, inputs=(1, 1)), "must be 1"),
+        (changed(1, attributes={"strides": 2}), "has no attribute `strides`"),
+        (changed(1, attributes={"stride": 0}), r"`stride` \(=0\) must be from 1"),
+        (changed(1, attributes={"padding": 1}), r"`padding` \(=1\) must be \(top, bottom, left, right\)"),
+        (changed(1, attributes={"zero_point": 256}), r"`zero_point` \(=256\) must be from 0 to 255"),
+        (changed(1, attributes={"low": 9, "high": 8}), r"`low` \(=9\) must not exceed `high`"),
+        (changed(6, attributes={}), "needs the attribute `m1`"),
+        (changed(1, arrays={**STEM.arrays, "bias": np.zeros(10, np.int32)}), r"`bias` \(shape \(10,\)\)"),
+        (changed(1, arrays={**STEM.arrays, "weight": STEM.arrays["weight"].astype("i4")}), "must be an array of int8"),
+        (changed(1, arrays={**STEM.arrays, "shift": STEM.arrays["shift"] * 0}), r"`shift` \(=0 … 0\)"),
+        (changed(1, arrays={**STEM.arrays, "multiplier": STEM.arrays["multiplier"] // 4}), "at least 2"),
+        (changed(1, arrays={**STEM.arrays, "bias": STEM.arrays["bias"] * 0 + (2**31 - 1)}), "must fit into int32"),
+        (networks.every_int8_op(0).ops[:3], "the last op must give float32 logits"),
+    ],
+)
+def test_wrong_programs_are_refused(ops, message):
+    with pytest.raises(ValueError, match=message):
+        deploy.Program("int8", (9, 7, 3), ops)
+
+
+def test_wrong_facts_are_refused():
+    ops = networks.every_int8_op(0).ops
+    with pytest.raises(ValueError, match=r"`kind` \(='int4'\)"):
+        deploy.Program("int4", (9, 7, 3), ops)
+    with pytest.raises(ValueError, match=r"`input_shape` \(=\(9, 7\)\)"):
+        deploy.Program("int8", (9, 7), ops)
+    with pytest.raises(ValueError, match="must be 10 names"):
+        deploy.Program("int8", (9, 7, 3), ops, classes=["one"])
+    with pytest.raises(ValueError, match="3 channels"):
+        deploy.Program("int8", (9, 7, 3), ops, preprocessing=([0.5], [0.5]))
+
+
+def test_summary_names_each_op_with_shape_scale_and_bytes():
+    text = str(networks.every_int8_op(0))
+    assert text.startswith("Program(int8, 9×7×3 → 10, 15 ops, ")
+    for expected in ("conv2d 1", "5×4×48 uint8", "scale=0.03", "multiplier 1.", "10 float32", "4,905"):
+        assert expected in text
+
+
+def test_latency_is_ordered_and_counts_its_runs():
+    program, runs = networks.every_int8_op(0), []
+
+    class Counting:
+        def run(self, x):
+            runs.append(len(x))
+            return program.run(x)
+
+    found = deploy.latency(Counting(), images(1), repeats=20)
+    assert 0 < found.lower_quartile <= found.median <= found.upper_quartile
+    assert len(runs) == 23 and found.repeats == 20
+    assert "20 runs" in str(found)
+    with pytest.raises(ValueError, match=r"`repeats` \(=0\)"):
+        deploy.latency(program, images(1), repeats=0)

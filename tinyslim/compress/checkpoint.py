@@ -1,0 +1,98 @@
+"""One file after each epoch, from which a killed compression goes on to the very numbers of an unbroken one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinyslim.graph import GraphModule, from_json, to_json
+from tinyslim.nn import Module
+from tinyslim.train import as_graph_module, read_archive, write_archive
+
+if TYPE_CHECKING:
+    from .context import Context
+
+KIND = "compression"
+
+
+def canonical(model: Module, example: np.ndarray) -> GraphModule:
+    """A copy of `model` as a file would give it back.
+
+    Names, and so arrays and optimizer buffers, may come out of a file in another order than they went in. Taking every
+    model through this lets an unbroken run go the way of a resumed one, and shows at once what can't be saved.
+    """
+    running = as_graph_module(model, example)
+    header = json.loads(json.dumps(to_json(running), sort_keys=True))
+    return from_json(header, {name: array.copy() for name, array in running.state_dict().items()})
+
+
+def write_checkpoint(path: Path, context: Context, identity: dict) -> None:
+    """Write all that the rest of the run follows from.
+
+    Parameters
+    ----------
+    path : Path
+    context : Context
+    identity : dict
+        What the run is: texts and numbers by name, which `read_checkpoint` compares.
+    """
+    arrays = {f"model/{name}": array for name, array in context.model.state_dict().items()}
+    arrays |= {f"optimizer/{name}": array for name, array in context.optimizer.state_dict().items()}
+    plain = {}
+    for strategy, state in context.state.items():
+        plain[strategy] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
+        arrays |= {f"state/{strategy}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
+    header = {
+        "identity": identity,
+        "architecture": to_json(context.model),
+        "epoch": context.epoch,
+        "history": context.history,
+        "state": _json_values(plain),
+    }
+    write_archive(path, KIND, header, arrays)
+
+
+def read_checkpoint(path: Path, context: Context, identity: dict) -> None:
+    """Put `context` where the checkpoint was.
+
+    Raises
+    ------
+    ValueError
+        When the checkpoint is another run's: names every difference. When it is damaged.
+    """
+    header, arrays = read_archive(path, KIND)
+    was = header["identity"]
+    differences = [
+        f"{name} was {was.get(name)!r}, now {identity.get(name)!r}"
+        for name in sorted(was.keys() | identity.keys())
+        if was.get(name) != identity.get(name)
+    ]
+    if differences:
+        raise ValueError(f"the checkpoint {str(path)!r} belongs to another run: {'; '.join(differences)}")
+    context.model = from_json(header["architecture"], _part(arrays, "model/"))
+    context.optimizer = context.settings.optimizer(context.model)
+    context.optimizer.load_state_dict(_part(arrays, "optimizer/"))
+    context.epoch, context.history = header["epoch"], header["history"]
+    for strategy, state in header["state"].items():
+        context.state[strategy] = state | _part(arrays, f"state/{strategy}/")
+
+
+def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _json_values(state: dict[str, dict]) -> dict:
+    """`state` as JSON gives it back, or an error that says which value it can't."""
+    for strategy, values in state.items():
+        for key, value in values.items():
+            try:
+                same = json.loads(json.dumps(value)) == value
+            except TypeError:
+                same = False
+            if not same:
+                where = f"context.state[{strategy!r}][{key!r}]"
+                raise TypeError(f"`{where}` (={value!r}) can't be saved: use numbers, strings, lists, arrays")
+    return state

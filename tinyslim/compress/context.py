@@ -1,0 +1,95 @@
+"""What strategies see and change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tinyslim.data import Dataset, Loader
+from tinyslim.graph import GraphModule
+from tinyslim.nn import Module
+from tinyslim.optim import Optimizer, Schedule
+from tinyslim.train import Batch, Loss, label_loss
+
+from .checkpoint import canonical
+from .settings import CompressorSettings
+
+
+@dataclass
+class Context:
+    """The state of a compression.
+
+    Attributes
+    ----------
+    settings : CompressorSettings
+    original : Module
+        The model as it came, in eval mode: not to be changed.
+    model : GraphModule
+        The one that trains; see `replace_model`.
+    example : numpy.ndarray
+        One normalised image, (1, h, w, c).
+    train_set, test_set : Dataset
+    loader : Loader
+        The batches of `train_set` as they are trained on.
+    teacher : Module or None
+        What was handed to ``Compressor(teacher=…)``.
+    optimizer : Optimizer
+        Always that of `model`.
+    schedule : Schedule
+        The learning rate by the number of the step.
+    loss : Loss
+        Of this epoch: set back to the labels' before each, then strategies may wrap it.
+    epoch : int
+    batch : Batch or None
+        The last one that was trained on.
+    history : list of dict
+        One entry a finished epoch.
+    state : dict of dict
+        By the strategies' names: numbers, strings, lists of them and arrays, saved in every checkpoint.
+    objects : dict of dict
+        By the strategies' names, whatever they like: not saved.
+    say
+        Prints a line.
+    """
+
+    settings: CompressorSettings
+    original: Module
+    model: GraphModule
+    example: np.ndarray
+    train_set: Dataset
+    test_set: Dataset
+    loader: Loader
+    schedule: Schedule
+    teacher: Module | None = None
+    say: Callable[[str], None] = lambda text: None
+    epoch: int = 0
+    batch: Batch | None = None
+    history: list[dict] = field(default_factory=list)
+    state: dict[str, dict] = field(default_factory=dict)
+    objects: dict[str, dict] = field(default_factory=dict)
+    between_epochs: bool = True
+
+    def __post_init__(self):
+        self.optimizer: Optimizer = self.settings.optimizer(self.model)
+        self.reset_loss()
+
+    def reset_loss(self) -> None:
+        """Let the loss be that of the labels again."""
+        self.loss: Loss = label_loss(self.settings.label_smoothing)
+
+    def replace_model(self, model: GraphModule) -> None:
+        """Train `model` from now on, with a new optimizer: momentum of other weights means nothing to it.
+
+        Raises
+        ------
+        ValueError
+            In the middle of an epoch.
+        """
+        if not self.between_epochs:
+            raise ValueError(
+                "the model can be replaced before or after the batches of an epoch, not between two of them"
+            )
+        self.model = canonical(model, self.example)
+        self.optimizer = self.settings.optimizer(self.model)
