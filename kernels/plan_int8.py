@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .jit import COMPILED, compiled, prange
+from .jit import compiled, prange
 from .layers_int8 import CONV2D, LOGITS, run_layer
 from .sizes_int8 import PANEL, ROWS, round_up
-
-if COMPILED:
-    from numba import get_num_threads
+from .threads import enter, thread_count
 
 #: Products below which one image is left to one thread: handing out work costs some microseconds a layer.
 SHARED_WORK = 20_000_000
@@ -88,11 +86,6 @@ def place(values: list[Value]) -> int:
     return max((v.offset + v.nbytes for v in placed), default=0)
 
 
-def thread_count() -> int:
-    """How many threads kernels run on."""
-    return get_num_threads() if COMPILED else 1
-
-
 class Plan:
     """Layers ready to run: packed weights, records, and a pool of arenas so that threads may share it."""
 
@@ -129,7 +122,7 @@ class Plan:
             if threads == 1:
                 walk(*arguments, 0, 1, 0, len(self.layers))
             else:
-                walk_together(*arguments, count == 1)
+                enter(walk_together, *arguments, count == 1)
             self._idle[threads].append(space)
         dtype = np.uint8 if result.itemsize == 1 else np.float32
         return outputs.view(dtype).reshape(count, result.height, result.width, result.channels)

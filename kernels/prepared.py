@@ -10,6 +10,7 @@ from . import checks
 from .convolution import ROWS_AT_ONCE, convolve, is_pointwise
 from .depthwise import convolve_channels
 from .panels import Matrix, pack, padded, width
+from .threads import run
 from .walk import Walk, forward_walk, output_offsets, pixel_offsets
 
 
@@ -46,7 +47,8 @@ class Prepared:
         _, input_shape, walk, output_shape, pixels, outputs = layout
         out = np.empty(output_shape, x.dtype)
         convolution = convolve_channels if self.depthwise else convolve
-        convolution(x.reshape(input_shape), walk, self.panels, self.start, out, pixels, outputs)
+        work = out.size * len(self.panels) // max(self.channels, 1)
+        run(work, convolution, x.reshape(input_shape), walk, self.panels, self.start, out, pixels, outputs)
         if self.low is not None:
             np.maximum(out, out.dtype.type(self.low), out=out)
         if self.high is not None:

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import wraps
 from types import MappingProxyType
 
-from . import jit, reference
+from . import jit, reference, threads
 
 #: Every kernel by name, as the public function that looks here before it runs.
 KERNELS: dict[str, Callable] = {}
@@ -17,12 +17,13 @@ _swapped: ContextVar[Mapping[str, Callable]] = ContextVar("swapped kernels", def
 
 
 def kernel(function: Callable) -> Callable:
-    """Register a public kernel: calling it runs what `use` put in its place, else `function`, or its twin uncompiled."""
+    """Register a public kernel: a call runs what `use` put in its place, else `function`, or its twin if that can't."""
     name = function.__name__
-    own = function if jit.COMPILED else getattr(reference, name)
+    twin = getattr(reference, name)
 
     @wraps(function)
     def call(*arguments, **keywords):
+        own = function if jit.COMPILED and not threads.lost() else twin
         return _swapped.get().get(name, own)(*arguments, **keywords)
 
     KERNELS[name] = call
@@ -30,8 +31,8 @@ def kernel(function: Callable) -> Callable:
 
 
 def is_swapped() -> bool:
-    """Whether any kernel is swapped here: a Program then runs op by op through this table."""
-    return bool(_swapped.get())
+    """Whether kernels other than our compiled ones run here: a Program then goes op by op through this table."""
+    return bool(_swapped.get()) or not jit.COMPILED or threads.lost()
 
 
 @contextmanager

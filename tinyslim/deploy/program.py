@@ -69,7 +69,7 @@ class Program:
             If x has another dtype or shape, or is uint8 in a program without preprocessing.
         """
         x = self._check(x)
-        if kernels.table.is_swapped() or not kernels.jit.COMPILED:
+        if kernels.is_swapped():
             return runtime.run_by_ops(self, x, kernels)
         return self._runner.run(x)
 

@@ -46,4 +46,4 @@ def latency(program, x: np.ndarray, repeats: int = 100) -> Latency:
         program.run(x)
         times.append(time.perf_counter() - start)
     lower, median, upper = np.percentile(np.array(times) * 1e3, [25, 50, 75]).tolist()
-    return Latency(median, lower, upper, kernels.plan_int8.thread_count(), repeats)
+    return Latency(median, lower, upper, kernels.threads.thread_count(), repeats)
