@@ -1,7 +1,7 @@
 """The network as a graph: one tracer, whose users count, cut, quantise and lower."""
 
 from .counting import Summary, summary
-from .module import GraphModule, copy_nodes, place, to_module
+from .module import GraphModule, copy_nodes, place, run_node, to_module
 from .node import Constant, Graph, Node, Parameter
 from .rules import register
 from .serial import from_json, to_json
@@ -19,6 +19,7 @@ __all__ = [
     "from_json",
     "place",
     "register",
+    "run_node",
     "summary",
     "to_json",
     "to_module",

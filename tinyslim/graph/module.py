@@ -13,6 +13,31 @@ from .node import Constant, Graph, Node, Parameter
 NEED_A_LAYER = {"batch_norm", "dropout"}
 
 
+def run_node(node: Node, values: dict, layers: dict, parameters: dict, attributes: dict | None = None) -> Tensor:
+    """The result of one node.
+
+    Parameters
+    ----------
+    node : Node
+    values : dict
+        Results by node, of its inputs at least.
+    layers, parameters : dict
+        Modules and Tensors by path.
+    attributes : dict, optional
+        In the place of the node's own.
+    """
+    arguments = [
+        values[a] if isinstance(a, Node)
+        else parameters[a.path] if isinstance(a, Parameter)
+        else Tensor(a.array) if isinstance(a, Constant)
+        else None
+        for a in node.arguments
+    ]  # fmt: skip
+    if node.module is not None:
+        return layers[node.module](*arguments)
+    return OPERATIONS[node.op](*arguments, **(node.attributes if attributes is None else attributes))
+
+
 class GraphModule(Module):
     """Runs the nodes of a graph; its layers lie at the paths that they had in the network that was traced."""
 
@@ -26,7 +51,7 @@ class GraphModule(Module):
         values: dict[Node, Tensor] = {self.graph.input: x}
         last = self._last_uses()
         for node in self.graph.nodes[1:]:
-            values[node] = self._run(node, values, layers, parameters)
+            values[node] = run_node(node, values, layers, parameters)
             for used in last[node]:
                 del values[used]
         return values[self.graph.output]
@@ -36,20 +61,8 @@ class GraphModule(Module):
         layers, parameters = dict(self.named_modules()), dict(self.named_parameters())
         values = {self.graph.input: x}
         for node in self.graph.nodes[1:]:
-            values[node] = self._run(node, values, layers, parameters)
+            values[node] = run_node(node, values, layers, parameters)
         return {node.name: value for node, value in values.items()}
-
-    def _run(self, node: Node, values: dict, layers: dict, parameters: dict) -> Tensor:
-        arguments = [
-            values[a] if isinstance(a, Node)
-            else parameters[a.path] if isinstance(a, Parameter)
-            else Tensor(a.array) if isinstance(a, Constant)
-            else None
-            for a in node.arguments
-        ]  # fmt: skip
-        if node.module is not None:
-            return layers[node.module](*arguments)
-        return OPERATIONS[node.op](*arguments, **node.attributes)
 
     def _last_uses(self) -> dict[Node, list[Node]]:
         """For each node the results that nobody needs after it, so that their memory can be freed."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tinyslim.autograd import OPERATIONS, Tensor, no_grad
-from tinyslim.graph import Constant, Graph, Node, Parameter, evaluating, trace
+from tinyslim.autograd import Tensor, no_grad
+from tinyslim.graph import Graph, Node, evaluating, run_node, trace
 from tinyslim.nn import Module
 
 from .channels import TAKES
@@ -98,16 +98,6 @@ def results(graph: Graph, model: Module, images: np.ndarray) -> Iterator[np.ndar
     values: dict[Node, Tensor] = {graph.input: Tensor(images)}
     yield images
     for node in graph.nodes[1:]:
-        arguments = [
-            values[a] if isinstance(a, Node)
-            else parameters[a.path] if isinstance(a, Parameter)
-            else Tensor(a.array) if isinstance(a, Constant)
-            else None
-            for a in node.arguments
-        ]  # fmt: skip
-        if node.module is not None:
-            values[node] = layers[node.module](*arguments)
-        else:
-            own = {k: buffers[path_of[id(v)]] if id(v) in path_of else v for k, v in node.attributes.items()}
-            values[node] = OPERATIONS[node.op](*arguments, **own)
+        own = {k: buffers[path_of[id(v)]] if id(v) in path_of else v for k, v in node.attributes.items()}
+        values[node] = run_node(node, values, layers, parameters, own)
         yield values[node].data
