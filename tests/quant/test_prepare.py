@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import tinyslim.functional as F
-from tinyslim import Tensor, models, nn, no_grad, optim, quant, train
+from tinyslim import Tensor, data, models, nn, no_grad, optim, quant, train
 
 EXAMPLE = np.zeros((1, 16, 16, 1), np.float32)
 
@@ -165,3 +165,22 @@ def test_preparing_twice_is_an_error():
 def test_wrong_settings_are_refused_by_name(argument):
     with pytest.raises(ValueError, match=next(iter(argument))):
         quant.prepare(small_net(), EXAMPLE, **argument)
+
+
+def test_a_batch_that_is_not_finite_shows_in_the_loss_and_leaves_no_trace_in_the_ranges(rng):
+    prepared = quant.prepare(shallow_net(), EXAMPLE)
+    images, labels = batch(rng)
+    prepared(images)
+    before = [layer.memory.copy() for layer in prepared.modules() if isinstance(layer, quant.ActivationQuantizer)]
+    with np.errstate(invalid="ignore"):
+        loss = F.cross_entropy(prepared(np.full_like(images, np.nan)), labels)
+    after = [layer.memory for layer in prepared.modules() if isinstance(layer, quant.ActivationQuantizer)]
+    assert np.isnan(float(loss))
+    np.testing.assert_array_equal(before, after)
+
+
+def test_quantised_training_that_diverges_tells_epoch_batch_and_learning_rate(rng):
+    pixels, labels = rng.integers(0, 256, (32, 16, 16, 1), dtype=np.uint8), np.arange(32) % 4
+    prepared = quant.prepare(shallow_net(), EXAMPLE)
+    with pytest.raises(train.TrainingDivergedError, match=r"epoch 1, batch \d of 8, at a learning rate of 1e\+30"):
+        train.fit(prepared, data.Dataset(pixels, labels, list("abcd")), 1, 4, 1e30, schedule="constant", quiet=True)

@@ -189,16 +189,7 @@ class Compressor:
     def _train(self, context: Context, progress: Progress) -> dict:
         def loss(model, images, labels):
             self._call("on_batch_begin", context)
-            try:
-                return context.loss(model, images, labels)
-            except ValueError as error:
-                # Quantisers refuse what is not finite before a loss could tell.
-                if all(np.isfinite(array).all() for array in model.state_dict().values()):
-                    raise
-                raise TrainingDivergedError(
-                    f"weights or ranges are no longer finite in epoch {context.epoch + 1}, at a learning rate of "
-                    f"{context.optimizer.lr:.3g} ({error}); a lower `lr` may help"
-                ) from error
+            return context.loss(model, images, labels)
 
         def on_batch(batch: Batch) -> None:
             context.batch = batch

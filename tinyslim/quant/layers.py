@@ -42,8 +42,10 @@ class ActivationQuantizer(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            largest = RULES[self.quantize_type](self.memory, kernels.abs_max(x.data))
-            grid = activation_grid(largest, self.bits, self.non_negative)
+            largest = kernels.abs_max(x.data)
+            if not np.isfinite(largest):
+                return x  # no grid holds it: the loss will tell, and the range remembers nothing of it
+            grid = activation_grid(RULES[self.quantize_type](self.memory, largest), self.bits, self.non_negative)
         else:
             grid = self.grid()
         return F.fake_quant(x, grid.scale, grid.zero_point, grid.qmin, grid.qmax)
@@ -82,6 +84,8 @@ class QuantizedWeight:
 
     def rounded(self) -> Tensor:
         """The weight on its grid; gradients pass to the weight itself."""
+        if not np.isfinite(self.scales()).all():
+            return self.weight  # training went wrong, and the loss will tell
         limit = weight_limit(self.weight_bits)
         return F.fake_quant(self.weight, self.scales(), 0, -limit, limit, axis=-1)
 
