@@ -156,10 +156,8 @@ def installed(tmp_path_factory) -> Path:
         shutil.copy(ROOT / name, source)
     for name in ("tinyslim", "kernels"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    have_tools = all(importlib.util.find_spec(name) for name in ("setuptools", "wheel"))
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-    isolation = ["--no-build-isolation"] if have_tools else []
-    run(*pip, "wheel", "--quiet", "--no-deps", *isolation, "--wheel-dir", str(wheels), str(source))
+    run(*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(source))
     (wheel,) = wheels.glob("tinyslim-*.whl")
     run(*pip, "install", "--quiet", "--no-deps", "--target", str(target), str(wheel))
     return target
