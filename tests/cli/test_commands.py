@@ -13,7 +13,7 @@ from PIL import Image
 import tinyslim
 from tinyslim import data, deploy, models, nn, train
 from tinyslim.cli import main
-from tinyslim.cli.main import COMMANDS
+from tinyslim.cli.command_line import COMMANDS
 from tinyslim.cli.predict_images import photo
 
 RECIPE = """

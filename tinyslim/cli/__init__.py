@@ -1,5 +1,5 @@
 """The command line: ``tinyslim COMMAND …``, the same as ``python -m tinyslim COMMAND …``."""
 
-from .main import main
+from .command_line import main
 
 __all__ = ["main"]
