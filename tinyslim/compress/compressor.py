@@ -8,8 +8,6 @@ import time
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from tinyslim.data import Dataset, Loader
 from tinyslim.files import write_text_atomically
 from tinyslim.nn import Module
