@@ -71,3 +71,14 @@ def test_the_workqueue_layer_survives_several_callers_at_once():
 
 def test_the_default_layer_takes_several_callers_at_once():
     assert run_fresh(CALLED_FROM_FOUR_THREADS)[1] == "True"
+
+
+def spin_count(**environment):
+    return run_fresh("import os, tinyslim.kernels; print(os.environ.get('GOMP_SPINCOUNT'))", **environment)[0]
+
+
+def test_waiting_threads_spin_for_a_short_time_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    assert spin_count() == "10000"
+    assert spin_count(GOMP_SPINCOUNT="7") == "7"
+    assert spin_count(OMP_WAIT_POLICY="active") == "None"
