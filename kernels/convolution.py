@@ -6,6 +6,7 @@ import numpy as np
 
 from . import checks
 from .correlation import weight_gradient
+from .geometry import Window
 from .jit import compiled, prange
 from .panels import Matrix, multiply, pack, padded
 from .table import kernel
@@ -63,7 +64,7 @@ def transposed_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return weight_gradient(a[None, :, None], walk, b[None, :, None])
 
 
-def is_pointwise(window: checks.Window) -> bool:
+def is_pointwise(window: Window) -> bool:
     """Whether each output pixel sees one input pixel and each input pixel one output: a matrix product."""
     return window[:7] == (1, 1, 1, 0, 0, 0, 0)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import checks
 from . import checks_int8 as check
+from . import geometry
 from .planner_int8 import Planner, Value
 from .table import kernel
 
@@ -45,7 +45,7 @@ def conv2d_int8(
     check.array("weight", weight, np.int8, None, None, None, None)
     zero_points = {"zero_point": zero_point, "low": low, "high": high, "input_zero_point": input_zero_point}
     check.convolution(x, weight, bias, multiplier, shift, zero_points, weight.shape[2])
-    place = checks.window(x.shape, weight.shape[:2], stride, padding)
+    place = geometry.window(x.shape, weight.shape[:2], stride, padding)
     sides = (place.top, place.bottom, place.left, place.right)
 
     def layer(planner: Planner, value: Value) -> Value:
@@ -63,7 +63,7 @@ def depthwise_conv2d_int8(
     check.array("weight", weight, np.int8, None, None, None)
     zero_points = {"zero_point": zero_point, "low": low, "high": high, "input_zero_point": input_zero_point}
     check.convolution(x, weight, bias, multiplier, shift, zero_points, weight.shape[2])
-    place = checks.window(x.shape, weight.shape[:2], stride, padding)
+    place = geometry.window(x.shape, weight.shape[:2], stride, padding)
     sides = (place.top, place.bottom, place.left, place.right)
 
     def layer(planner: Planner, value: Value) -> Value:

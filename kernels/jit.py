@@ -29,11 +29,10 @@ def best_path() -> str:
     """The widest instruction set of `PATHS` that this CPU has: emitting any other would abort the process."""
     if numba is None:
         return "plain"
-    features = llvmlite.binding.get_host_cpu_features()
-    has = lambda *names: all(features.get(name, False) for name in names)  # noqa: E731
-    if has("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni"):
+    present = {name for name, here in llvmlite.binding.get_host_cpu_features().items() if here}
+    if {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni"} <= present:
         return "avx512"
-    return "avx2" if has("avx2", "fma") else "plain"
+    return "avx2" if {"avx2", "fma"} <= present else "plain"
 
 
 def choose_path(forced: str | None) -> str:

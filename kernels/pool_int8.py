@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import checks
+from . import checks, geometry
 from . import checks_int8 as check
 from .convolution_int8 import run_one_layer
 from .table import kernel
@@ -29,7 +29,7 @@ def avg_pool2d_int8(x, size, stride, padding, multiplier, shift, input_zero_poin
     check.array("x", x, np.uint8, None, None, None, None)
     check.addition(multiplier, 0, shift)
     check.byte_range(zero_point, 0, 255, input_zero_point=input_zero_point)
-    place = checks.window(x.shape, size, stride, padding)
+    place = geometry.window(x.shape, size, stride, padding)
     sides = (place.top, place.bottom, place.left, place.right)
     rescaling = (multiplier, shift, input_zero_point, zero_point)
     return run_one_layer(x, lambda planner, value: planner.avg_pool2d(value, (size, size), stride, sides, *rescaling))

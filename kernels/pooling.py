@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import checks
+from . import checks, geometry
 from .jit import compiled, prange
 from .table import kernel
 from .threads import run
@@ -151,7 +151,7 @@ def avg_pool2d(x, size, stride, padding=0):
     """
     (x,) = checks.floats(x=x)
     checks.rank("x", x, "n y x c")
-    window = checks.window(x.shape, size, stride, padding)
+    window = geometry.window(x.shape, size, stride, padding)
     out = np.empty((len(x), window.out_y, window.out_x, x.shape[3]), x.dtype)
     run(x.size, avg_pool_images, x, window, out)
     return out

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from . import checks
+from . import geometry
 from .convolution import ROWS_AT_ONCE, convolve, is_pointwise
 from .depthwise import convolve_channels
 from .panels import Matrix, pack, padded, width
@@ -30,7 +30,7 @@ class Prepared:
     """
 
     def __init__(self, weight, bias, image: tuple[int, int, int], stride=1, padding=0, low=None, high=None):
-        self.window = checks.window((1, *image), weight.shape[:2], stride, padding)
+        self.window = geometry.window((1, *image), weight.shape[:2], stride, padding)
         self.depthwise = weight.ndim == 3
         self.channels = weight.shape[-1]
         self.panels = pack(Matrix.of(weight.reshape(-1, self.channels)))

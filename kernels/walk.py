@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import Window
+from .geometry import Window
 from .jit import COMPILED, compiled
 
 if COMPILED:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import checks
 from .. import checks_int8 as check
+from .. import geometry
 
 
 def gemm_int8(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ def dequantize(q: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
 
 def taps(x: np.ndarray, size: tuple[int, int], stride: int, padding):
     """Yield (filter_y, filter_x, view) of the zero-padded x (n, h, w, c): what each tap of a window meets."""
-    place = checks.window(x.shape, size, stride, padding)
+    place = geometry.window(x.shape, size, stride, padding)
     x = np.pad(x, ((0, 0), (place.top, place.bottom), (place.left, place.right), (0, 0)))
     for filter_y in range(place.size_y):
         for filter_x in range(place.size_x):

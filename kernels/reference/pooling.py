@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import checks
+from .. import checks, geometry
 from .windows import crop, pad, taps
 
 
@@ -37,7 +37,7 @@ def avg_pool2d(x, size, stride, padding=0):
     """Twin of `kernels.avg_pool2d`: the mean of each window, padding counted as zeros."""
     (x,) = checks.floats(x=x)
     checks.rank("x", x, "n y x c")
-    window = checks.window(x.shape, size, stride, padding)
+    window = geometry.window(x.shape, size, stride, padding)
     out = np.zeros((len(x), window.out_y, window.out_x, x.shape[3]), x.dtype)
     for _, _, patch in taps(pad(x, window), window):
         out += patch

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..checks import Window
+from ..geometry import Window
 
 
 def pad(x: np.ndarray, window: Window, value: float = 0.0) -> np.ndarray:

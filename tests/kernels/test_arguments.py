@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tinyslim.kernels import checks
+from tinyslim.kernels import geometry
 
 from tinyslim import kernels
 
@@ -78,7 +78,7 @@ def test_results_have_the_dtype_of_the_first_array():
 
 
 def test_same_padding_counts_as_tensorflow():
-    window = checks.window((1, 5, 6, 1), size=3, stride=2, padding="same")
+    window = geometry.window((1, 5, 6, 1), size=3, stride=2, padding="same")
     assert window[3:7] == (1, 1, 0, 1)
     assert (window.out_y, window.out_x) == (3, 3)
 

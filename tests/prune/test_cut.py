@@ -143,7 +143,9 @@ def flat_net() -> nn.Module:
 
 
 def test_a_wrong_order_of_flattened_rows_is_caught(monkeypatch):
-    wrong = lambda channels, node: np.repeat(channels.of(node.arguments[0]), 16)  # noqa: E731
+    def wrong(channels, node):
+        return np.repeat(channels.of(node.arguments[0]), 16)
+
     monkeypatch.setitem(RULES, "flatten", wrong)
     with pytest.raises(
         prune.PruningMismatchError, match=r"not the masked one, first at node '1' \(flatten\), by up to"

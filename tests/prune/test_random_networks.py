@@ -49,7 +49,9 @@ class RandomNet(nn.Module):
                 array += rng.random(array.shape, np.float32)
 
     def _part(self, kind, width, wish, rng):
-        conv = lambda cin, cout, size=3: nn.Conv2d(cin, cout, size, padding=size // 2, seed=rng)  # noqa: E731
+        def conv(cin, cout, size=3):
+            return nn.Conv2d(cin, cout, size, padding=size // 2, seed=rng)
+
         made = {
             "conv": lambda: [conv(width, wish), nn.BatchNorm2d(wish)],
             "depthwise": lambda: [nn.DepthwiseConv2d(width, 3, padding=1, seed=rng), nn.BatchNorm2d(width)],

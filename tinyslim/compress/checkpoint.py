@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyslim.graph import GraphModule, from_json, to_json
 from tinyslim.nn import Module
-from tinyslim.train import as_graph_module, read_archive, write_archive
+from tinyslim.train import arrays_under, as_graph_module, read_archive, write_archive
 
 if TYPE_CHECKING:
     from .context import Context
@@ -72,16 +72,12 @@ def read_checkpoint(path: Path, context: Context, identity: dict) -> None:
     ]
     if differences:
         raise ValueError(f"the checkpoint {str(path)!r} belongs to another run: {'; '.join(differences)}")
-    context.model = from_json(header["architecture"], _part(arrays, "model/"))
+    context.model = from_json(header["architecture"], arrays_under("model/", arrays))
     context.optimizer = context.settings.optimizer(context.model)
-    context.optimizer.load_state_dict(_part(arrays, "optimizer/"))
+    context.optimizer.load_state_dict(arrays_under("optimizer/", arrays))
     context.epoch, context.history = header["epoch"], header["history"]
     for strategy, state in header["state"].items():
-        context.state[strategy] = state | _part(arrays, f"state/{strategy}/")
-
-
-def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        context.state[strategy] = state | arrays_under(f"state/{strategy}/", arrays)
 
 
 def _json_values(state: dict[str, dict]) -> dict:

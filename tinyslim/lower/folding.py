@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyslim.graph import Graph, Node
-from tinyslim.kernels import checks
+from tinyslim.kernels import geometry as window_geometry
 
 
 class Affine(NamedTuple):
@@ -56,14 +56,14 @@ def geometry(node: Node, weight: np.ndarray) -> dict:
     """Stride and the four sides of padding of a convolution."""
     stride, padding = node.attributes["stride"], node.attributes["padding"]
     image = node.inputs[0].shape[1:3]
-    return {"stride": stride, "padding": checks.padding_sides(padding, weight.shape[:2], stride, image)}
+    return {"stride": stride, "padding": window_geometry.padding_sides(padding, weight.shape[:2], stride, image)}
 
 
 def pooling(node: Node) -> dict:
     """Size, stride and the four sides of padding of a pooling."""
     size = node.attributes["size"]
     stride = node.attributes["stride"] or size
-    sides = checks.padding_sides(node.attributes["padding"], (size, size), stride, node.inputs[0].shape[1:3])
+    sides = window_geometry.padding_sides(node.attributes["padding"], (size, size), stride, node.inputs[0].shape[1:3])
     return {"size": size, "stride": stride, "padding": sides}
 
 

@@ -1,6 +1,6 @@
 """Training: the loop, metrics, files of models and checkpoints."""
 
-from .archive import read_archive, write_archive
+from .archive import arrays_under, read_archive, write_archive
 from .fitting import Recipe, fit
 from .loop import Batch, Loss, TrainingDivergedError, label_loss, train_epoch
 from .metrics import Difference, evaluate, in_top, predict, scores, top1_difference
@@ -14,6 +14,7 @@ __all__ = [
     "Progress",
     "Recipe",
     "TrainingDivergedError",
+    "arrays_under",
     "as_graph_module",
     "evaluate",
     "fit",

@@ -60,3 +60,8 @@ def read_archive(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     if header.get("version") != 1:
         raise ValueError(f"{str(path)!r} has version {header.get('version')}, this tinyslim reads version 1")
     return header, arrays
+
+
+def arrays_under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

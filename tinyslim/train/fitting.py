@@ -12,7 +12,7 @@ from tinyslim.data import Loader
 from tinyslim.files import write_text_atomically
 from tinyslim.nn import Module
 
-from .archive import read_archive, write_archive
+from .archive import arrays_under, read_archive, write_archive
 from .loop import Loss, label_loss, train_epoch
 from .metrics import evaluate
 from .progress import Progress
@@ -151,7 +151,6 @@ def read_checkpoint(path: Path, recipe: Recipe, model: Module, optimizer: optim.
     if other:
         told = "; ".join(f"{name} was {old!r}, now {asdict(recipe)[name]!r}" for name, old in other.items())
         raise ValueError(f"the checkpoint {str(path)!r} belongs to another recipe: {told}")
-    part = lambda prefix: {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}  # noqa: E731
-    model.load_state_dict(part("model/"))
-    optimizer.load_state_dict(part("optimizer/"))
+    model.load_state_dict(arrays_under("model/", arrays))
+    optimizer.load_state_dict(arrays_under("optimizer/", arrays))
     return header["history"]

@@ -23,16 +23,11 @@ def predict(model, dataset) -> np.ndarray:
         a Program gets the uint8 images as they are.
     dataset : Dataset
     """
+    parts = [slice(start, min(start + BATCH, len(dataset))) for start in range(0, len(dataset), BATCH)]
     if hasattr(model, "run"):
-        run = lambda part: model.run(dataset.images[part])  # noqa: E731
-        return _in_batches(run, len(dataset))
+        return np.concatenate([model.run(dataset.images[part]) for part in parts])
     with no_grad(), evaluating(model):
-        run = lambda part: model(dataset.normalized(part, model.preprocessing)).data  # noqa: E731
-        return _in_batches(run, len(dataset))
-
-
-def _in_batches(run, count: int) -> np.ndarray:
-    return np.concatenate([run(slice(start, min(start + BATCH, count))) for start in range(0, count, BATCH)])
+        return np.concatenate([model(dataset.normalized(part, model.preprocessing)).data for part in parts])
 
 
 def in_top(logits: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
