@@ -217,14 +217,15 @@ def scale_shift(x, scale, shift, low, high):
     return x, scale, shift_vector
 
 
-def batch_norm_gradient(grad, x, mean, inverse_std, gamma):
-    """The arguments of `batch_norm_gradient` as arrays."""
-    grad, x, *vectors = floats(grad=grad, x=x, mean=mean, inverse_std=inverse_std, gamma=gamma)
-    some_rows("x", x)
+def passing_gradient(grad, x, low, high, **vectors):
+    """The arrays of a gradient that passes a normalisation and its bounds: two of one shape, and a number a channel."""
+    grad, x, *channels = floats(grad=grad, x=x, **vectors)
+    some_axes("x", x)
     shape("grad", grad, x.shape)
-    for name, vector in zip(("mean", "inverse_std", "gamma"), vectors, strict=True):
+    for name, vector in zip(vectors, channels, strict=True):
         shape(name, vector, x.shape[-1:])
-    return grad, x, *vectors
+    ordered("low", low, "high", high)
+    return grad, x, channels
 
 
 def normalize_images(images, mean, std):

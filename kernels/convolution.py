@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import checks
+from .buffers import empty
 from .correlation import weight_gradient
 from .geometry import Window
 from .jit import compiled, prange
@@ -52,7 +53,7 @@ def convolve_into(out: np.ndarray, x: np.ndarray, walk: Walk, weight: Matrix, bi
 
 def product(a: np.ndarray, b: Matrix, bias: np.ndarray | None = None) -> np.ndarray:
     """(m, n) ← (m, k) · (k, n) + bias: a convolution of m images' lines of one pixel with k channels."""
-    out = np.empty((len(a), b.columns), a.dtype)
+    out = empty((len(a), b.columns), a.dtype)
     walk = Walk(1, 1, 1, 0, 0, len(a), 1, min(ROWS_AT_ONCE, max(len(a), 1)))
     convolve_into(out[None, :, None], a[None, :, None], walk, b, bias)
     return out
@@ -120,7 +121,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
     cin, cout = weight.shape[2:]
     if is_pointwise(window):
         return product(x.reshape(-1, cin), Matrix.of(weight.reshape(cin, cout)), bias).reshape(*x.shape[:3], cout)
-    out = np.empty((len(x), window.out_y, window.out_x, cout), x.dtype)
+    out = empty((len(x), window.out_y, window.out_x, cout), x.dtype)
     convolve_into(out, x, forward_walk(x.shape, window, cin), Matrix.of(weight.reshape(-1, cout)), bias)
     return out
 
@@ -146,7 +147,7 @@ def conv2d_input_gradient(grad, weight, input_shape, stride=1, padding=0):
     cin, cout = weight.shape[2:]
     if is_pointwise(window):
         return product(grad.reshape(-1, cout), Matrix.of(weight.reshape(cin, cout).T)).reshape(input_shape)
-    out = np.empty(input_shape, grad.dtype)
+    out = empty(input_shape, grad.dtype)
     for walk, taps in gradient_walks(input_shape, window, cout):
         turned = weight[taps][::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1, cin)
         convolve_into(out, grad, walk, Matrix.of(turned))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import checks
+from .buffers import empty
 from .correlation import PARTS
 from .jit import COMPILED, compiled, prange
 from .panels import Matrix, pack, pack_panel, padded, width
@@ -135,7 +136,7 @@ def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
     [[4.0, 6.0, 4.0], [6.0, 9.0, 6.0], [4.0, 6.0, 4.0]]
     """
     x, weight, bias, window = checks.depthwise_conv2d(x, weight, bias, stride, padding)
-    out = np.empty((len(x), window.out_y, window.out_x, x.shape[3]), x.dtype)
+    out = empty((len(x), window.out_y, window.out_x, x.shape[3]), x.dtype)
     convolve_channels_into(out, x, forward_walk(x.shape, window, width(x.dtype)), weight, bias)
     return out
 
@@ -159,7 +160,7 @@ def depthwise_conv2d_input_gradient(grad, weight, input_shape, stride=1, padding
     """
     arguments = checks.depthwise_conv2d_input_gradient(grad, weight, input_shape, stride, padding)
     grad, weight, input_shape, window = arguments
-    out = np.empty(input_shape, grad.dtype)
+    out = empty(input_shape, grad.dtype)
     for walk, taps in gradient_walks(input_shape, window, width(grad.dtype)):
         convolve_channels_into(out, grad, walk, np.ascontiguousarray(weight[taps][::-1, ::-1]))
     return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import checks
+from .buffers import empty
 from .jit import compiled, prange
 from .table import kernel
 from .threads import run
@@ -88,7 +89,7 @@ def clip(x, low, high):
     """
     (x,) = checks.floats(x=x)
     checks.ordered("low", low, "high", high)
-    out = np.empty_like(x)
+    out = empty(x.shape, x.dtype)
     run(x.size, clip_all, x.reshape(-1), x.dtype.type(low), x.dtype.type(high), out.reshape(-1))
     return out
 
@@ -109,7 +110,7 @@ def clip_gradient(grad, x, low, high):
     grad, x = checks.floats(grad=grad, x=x)
     checks.shape("grad", grad, x.shape)
     checks.ordered("low", low, "high", high)
-    out = np.empty_like(x)
+    out = empty(x.shape, x.dtype)
     bounds = x.dtype.type(low), x.dtype.type(high)
     run(x.size, clip_gradient_all, grad.reshape(-1), x.reshape(-1), *bounds, out.reshape(-1))
     return out
@@ -139,7 +140,7 @@ def fake_quant(x, scale, zero_point, qmin, qmax):
     """
     (x,) = checks.floats(x=x)
     grid = (x.dtype.type(value) for value in checks.fake_quant(scale, zero_point, qmin, qmax))
-    out = np.empty_like(x)
+    out = empty(x.shape, x.dtype)
     run(x.size, fake_quant_all, x.reshape(-1), *grid, out.reshape(-1))
     return out
 
@@ -160,7 +161,7 @@ def fake_quant_gradient(grad, x, scale, zero_point, qmin, qmax):
     grad, x = checks.floats(grad=grad, x=x)
     checks.shape("grad", grad, x.shape)
     grid = (x.dtype.type(value) for value in checks.fake_quant(scale, zero_point, qmin, qmax))
-    out = np.empty_like(x)
+    out = empty(x.shape, x.dtype)
     run(x.size, fake_quant_gradient_all, grad.reshape(-1), x.reshape(-1), *grid, out.reshape(-1))
     return out
 

@@ -1,89 +1,16 @@
-"""Batch normalisation and what else runs along the channels of the last axis; all of it waits for memory.
-
-Arrays are read flat, in stretches of whole pixels. Vectors of a number a channel are repeated to a stretch's length, so
-that the inner loops are long and plain for eight channels as for a thousand.
-"""
+"""Maps along the channels: batch normalisation with the activation behind it, its derivative, and images' bytes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from . import checks
+from .buffers import empty
+from .deferred import Deferred
 from .jit import compiled, prange
+from .stretches import STRETCH, repeated
 from .table import kernel
 from .threads import run
-
-#: Elements of a stretch, about; and stretches of a chunk, whose sums are taken together.
-STRETCH, STRETCHES = 1 << 10, 16
-
-
-def stretch(channels: int) -> int:
-    """Elements of a stretch: whole pixels."""
-    return max(STRETCH // channels, 1) * channels
-
-
-def repeated(vector: np.ndarray, dtype) -> np.ndarray:
-    """A number a channel, again and again, as long as a stretch."""
-    return np.tile(vector.astype(dtype), stretch(len(vector)) // len(vector))
-
-
-@compiled(parallel=True)
-def chunk_moments(x, length, means, squares):
-    """means, squares (chunk, c) ← each chunk's mean, and its sum of squares of what deviates from it, in float64."""
-    chunks, c = means.shape
-    size = length * STRETCHES
-    for item in prange(chunks):
-        chunk = np.int64(item)
-        part = x[chunk * size : min((chunk + 1) * size, len(x))]
-        pixels = len(part) // c
-        sums, mean = np.zeros(length), np.zeros(length)
-        for first in range(0, len(part), length):
-            here = part[first : first + length]
-            for j in range(len(here)):
-                sums[j] += here[j]
-        for j in range(length):
-            means[chunk, j % c] += sums[j] / pixels
-        for j in range(length):
-            mean[j] = means[chunk, j % c]
-            sums[j] = 0
-        for first in range(0, len(part), length):
-            here = part[first : first + length]
-            for j in range(len(here)):
-                sums[j] += (here[j] - mean[j]) ** 2
-        for j in range(length):
-            squares[chunk, j % c] += sums[j]
-
-
-@compiled(parallel=True)
-def gradient_sums(grad, x, mean, sums):
-    """sums (chunk, 2, c) ← each chunk's sums of grad and of grad · (x − mean), in float64."""
-    chunks, _, c = sums.shape
-    length = len(mean)
-    size = length * STRETCHES
-    for item in prange(chunks):
-        chunk = np.int64(item)
-        grads = grad[chunk * size : min((chunk + 1) * size, len(x))]
-        values = x[chunk * size : min((chunk + 1) * size, len(x))]
-        plain, weighted = np.zeros(length), np.zeros(length)
-        for first in range(0, len(grads), length):
-            g, v = grads[first : first + length], values[first : first + length]
-            for j in range(len(g)):
-                plain[j] += g[j]
-                weighted[j] += g[j] * (v[j] - mean[j])
-        for j in range(length):
-            sums[chunk, 0, j % c] += plain[j]
-            sums[chunk, 1, j % c] += weighted[j]
-
-
-@compiled(parallel=True)
-def combine_gradient(grad, x, mean, a, b, d, out):
-    """out ← a · grad + b · (x − mean) + d."""
-    length = len(a)
-    for item in prange((len(x) + length - 1) // length):
-        first = np.int64(item) * length
-        g, v, result = grad[first : first + length], x[first : first + length], out[first : first + length]
-        for j in range(len(g)):
-            result[j] = a[j] * g[j] + b[j] * (v[j] - mean[j]) + d[j]
 
 
 @compiled(parallel=True)
@@ -100,6 +27,19 @@ def scale_shift_clip(x, scale, shift, low, high, out):
 
 
 @compiled(parallel=True)
+def combine_gradient(grad, x, scale, shift, a, b, d, low, high, out):
+    """out ← a · g + b · x + d, with g = grad where low < x·scale + shift < high, else 0."""
+    length = len(a)
+    for item in prange((len(x) + length - 1) // length):
+        first = np.int64(item) * length
+        g, v, result = grad[first : first + length], x[first : first + length], out[first : first + length]
+        for j in range(len(g)):
+            value = v[j] * scale[j] + shift[j]
+            passed = g[j] if (value > low) & (value < high) else x.dtype.type(0)
+            result[j] = a[j] * passed + (b[j] * v[j] + d[j])
+
+
+@compiled(parallel=True)
 def look_up(images, table, out):
     """out (pixel, c) ← table (c, 256) at images (pixel, c)."""
     pixels, c = images.shape
@@ -108,45 +48,6 @@ def look_up(images, table, out):
         for pixel in range(first, min(first + STRETCH, pixels)):
             for channel in range(c):
                 out[pixel, channel] = table[channel, images[pixel, channel]]
-
-
-def chunk_count(x: np.ndarray) -> int:
-    """Chunks of an array: a matter of its shape alone, so that sums are the same with any number of threads."""
-    return -(-x.size // (stretch(x.shape[-1]) * STRETCHES))
-
-
-@kernel
-def batch_norm_statistics(x):
-    """Mean and biased variance of each channel, over all axes but the last.
-
-    Each chunk of the data is read once into the cache and passed over twice there, the mean first; chunks are combined
-    as Chan, Golub and LeVeque (1983) do. So a mean far larger than the deviation costs no digits.
-
-    Parameters
-    ----------
-    x : float array (..., c)
-
-    Returns
-    -------
-    mean, var : arrays (c,) of x's dtype
-
-    Examples
-    --------
-    >>> mean, var = batch_norm_statistics(np.array([[1.0, 5.0], [3.0, 5.0]]))
-    >>> mean.tolist(), var.tolist()
-    ([2.0, 5.0], [1.0, 0.0])
-    """
-    (x,) = checks.floats(x=x)
-    checks.some_rows("x", x)
-    c = x.shape[-1]
-    means, squares = np.zeros((2, chunk_count(x), c))
-    length = stretch(c)
-    run(x.size, chunk_moments, x.reshape(-1), length, means, squares)
-    pixels = np.full((len(means), 1), length // c * STRETCHES)
-    pixels[-1] = x.size // c - pixels[:-1].sum()
-    mean = (pixels * means).sum(axis=0) / pixels.sum()
-    var = (squares + pixels * np.square(means - mean)).sum(axis=0) / pixels.sum()
-    return mean.astype(x.dtype), var.astype(x.dtype)
 
 
 @kernel
@@ -166,7 +67,7 @@ def scale_shift(x, scale, shift, low=-np.inf, high=np.inf):
     array of x's shape and dtype
     """
     x, scale, shift = checks.scale_shift(x, scale, shift, low, high)
-    out = np.empty_like(x)
+    out = empty(x.shape, x.dtype)
     if x.size:
         vectors = repeated(scale, x.dtype), repeated(shift, x.dtype)
         run(x.size, scale_shift_clip, x.reshape(-1), *vectors, x.dtype.type(low), x.dtype.type(high), out.reshape(-1))
@@ -174,55 +75,75 @@ def scale_shift(x, scale, shift, low=-np.inf, high=np.inf):
 
 
 @kernel
-def batch_norm_gradient(grad, x, mean, inverse_std, gamma):
-    """The derivative of batch normalisation in training, where mean and variance depend on x.
+def batch_norm_gradient(grad, x, scale, shift, a, b, d, low=-np.inf, high=np.inf):
+    """a · g + b · x + d, where g is the gradient that passes the activation: `grad` where low < x·scale + shift < high.
 
-    With x̂ = (x − mean) · inverse_std over N pixels (Ioffe and Szegedy, 2015, section 3):
-    dbeta = Σ grad, dgamma = Σ grad · x̂, dx = gamma · inverse_std · (grad − dbeta / N − x̂ · dgamma / N).
+    The derivative of a batch norm and the clipping behind it, once the sums over the batch are known (see
+    `batch_norm_gradient_sums`; `autograd.normalization` derives the three vectors).
 
     Parameters
     ----------
     grad, x : float arrays (..., c)
-    mean, inverse_std, gamma : arrays (c,)
+    scale, shift, a, b, d : arrays (c,)
+    low, high : float
 
     Returns
     -------
-    dx, dgamma, dbeta : arrays of x's shape, (c,) and (c,), of grad's dtype
+    array of x's shape and grad's dtype
     """
-    grad, x, mean, inverse_std, gamma = checks.batch_norm_gradient(grad, x, mean, inverse_std, gamma)
-    count, means = x.size // x.shape[-1], repeated(mean, x.dtype)
-    sums = np.zeros((chunk_count(x), 2, x.shape[-1]))
-    run(x.size, gradient_sums, grad.reshape(-1), x.reshape(-1), means, sums)
-    dbeta, dgamma = sums.sum(axis=0)
-    inverse_std = inverse_std.astype(np.float64)
-    dgamma *= inverse_std
-    a = gamma * inverse_std
-    b, d = -a * inverse_std * dgamma / count, -a * dbeta / count
-    dx = np.empty_like(x)
-    vectors = (repeated(vector, x.dtype) for vector in (a, b, d))
-    run(x.size, combine_gradient, grad.reshape(-1), x.reshape(-1), means, *vectors, dx.reshape(-1))
-    return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)
+    vectors = {"scale": scale, "shift": shift, "a": a, "b": b, "d": d}
+    grad, x, vectors = checks.passing_gradient(grad, x, low, high, **vectors)
+    out = empty(x.shape, x.dtype)
+    if x.size:
+        tables = (repeated(vector, x.dtype) for vector in vectors)
+        bounds = x.dtype.type(low), x.dtype.type(high)
+        run(x.size, combine_gradient, grad.reshape(-1), x.reshape(-1), *tables, *bounds, out.reshape(-1))
+    return out
 
 
-@kernel
-def channel_sums(grad):
-    """Σ over all axes but the last: the gradient of a bias.
+class Normalized(Deferred):
+    """clip(x · scale + shift, low, high), as `scale_shift` computes it."""
 
-    Parameters
-    ----------
-    grad : float array (..., c)
+    def __init__(self, x, scale, shift, low=-np.inf, high=np.inf):
+        super().__init__(x.shape, x.dtype)
+        self.x, self.scale, self.shift, self.low, self.high = x, scale, shift, low, high
 
-    Returns
-    -------
-    array (c,) of grad's dtype
-    """
-    (grad,) = checks.floats(grad=grad)
-    checks.some_axes("grad", grad)
-    if grad.size == 0:
-        return np.zeros(grad.shape[-1], grad.dtype)
-    flat, sums = grad.reshape(-1), np.zeros((chunk_count(grad), 2, grad.shape[-1]))
-    run(grad.size, gradient_sums, flat, flat, repeated(np.zeros(grad.shape[-1]), grad.dtype), sums)
-    return sums[:, 0].sum(axis=0).astype(grad.dtype)
+    def clipped(self, low: float, high: float) -> Normalized:
+        """The same, with bounds; for one that has none yet."""
+        return Normalized(self.x, self.scale, self.shift, low, high)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it is clipped."""
+        return (self.low, self.high) != (-np.inf, np.inf)
+
+    def compute(self) -> np.ndarray:
+        return scale_shift(self.x, self.scale, self.shift, self.low, self.high)
+
+
+class PassedGradient(Deferred):
+    """`grad` where the clipping of `of` lets it pass, else 0."""
+
+    def __init__(self, grad, of: Normalized):
+        super().__init__(grad.shape, grad.dtype)
+        self.grad, self.of = grad, of
+
+    def compute(self) -> np.ndarray:
+        one, zero = (np.full(self.shape[-1], value, self.dtype) for value in (1, 0))
+        of = self.of
+        return batch_norm_gradient(self.grad, of.x, of.scale, of.shift, one, zero, zero, of.low, of.high)
+
+
+class NormalizedGradient(Deferred):
+    """a · g + b · x + d, as `batch_norm_gradient` computes it; g is `grad` where the clipping of `of` lets it pass."""
+
+    def __init__(self, grad, of: Normalized, a, b, d):
+        super().__init__(grad.shape, grad.dtype)
+        self.grad, self.of, self.a, self.b, self.d = grad, of, a, b, d
+
+    def compute(self) -> np.ndarray:
+        of = self.of
+        return batch_norm_gradient(self.grad, of.x, of.scale, of.shift, self.a, self.b, self.d, of.low, of.high)
 
 
 @kernel

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import checks, geometry
+from .buffers import empty
 from .jit import compiled, prange
 from .table import kernel
 from .threads import run
@@ -101,7 +102,7 @@ def max_pool2d(x, size, stride, padding=0):
     """
     (x,) = checks.floats(x=x)
     window = checks.max_pool_window(x, size, stride, padding)
-    out = np.empty((len(x), window.out_y, window.out_x, x.shape[3]), x.dtype)
+    out = empty((len(x), window.out_y, window.out_x, x.shape[3]), x.dtype)
     argmax = np.empty(out.shape, np.int32)
     run(x.size, max_pool_images, x, window, out, argmax)
     return out, argmax
@@ -152,7 +153,7 @@ def avg_pool2d(x, size, stride, padding=0):
     (x,) = checks.floats(x=x)
     checks.rank("x", x, "n y x c")
     window = geometry.window(x.shape, size, stride, padding)
-    out = np.empty((len(x), window.out_y, window.out_x, x.shape[3]), x.dtype)
+    out = empty((len(x), window.out_y, window.out_x, x.shape[3]), x.dtype)
     run(x.size, avg_pool_images, x, window, out)
     return out
 

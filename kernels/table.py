@@ -9,6 +9,7 @@ from functools import wraps
 from types import MappingProxyType
 
 from . import jit, reference, threads
+from .deferred import written
 
 #: Every kernel by name, as the public function that looks here before it runs.
 KERNELS: dict[str, Callable] = {}
@@ -23,8 +24,11 @@ def kernel(function: Callable) -> Callable:
 
     @wraps(function)
     def call(*arguments, **keywords):
-        own = function if jit.COMPILED and not threads.lost() else twin
-        return _swapped.get().get(name, own)(*arguments, **keywords)
+        chosen = _swapped.get().get(name, function if jit.COMPILED and not threads.lost() else twin)
+        if chosen is not function:  # only ours can compute a deferred array on the way
+            arguments = [written(value) for value in arguments]
+            keywords = {key: written(value) for key, value in keywords.items()}
+        return chosen(*arguments, **keywords)
 
     KERNELS[name] = call
     return call

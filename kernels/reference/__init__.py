@@ -27,6 +27,7 @@ from .integers import (
 )
 from .normalization import (
     batch_norm_gradient,
+    batch_norm_gradient_sums,
     batch_norm_statistics,
     channel_sums,
     clip,

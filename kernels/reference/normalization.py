@@ -23,16 +23,26 @@ def scale_shift(x, scale, shift, low=-np.inf, high=np.inf):
     return np.clip(x * scale + shift, x.dtype.type(low), x.dtype.type(high))
 
 
-def batch_norm_gradient(grad, x, mean, inverse_std, gamma):
-    """Twin of `kernels.batch_norm_gradient`: the derivative through the mean and the variance written out."""
-    grad, x, mean, inverse_std, gamma = checks.batch_norm_gradient(grad, x, mean, inverse_std, gamma)
+def _passing(grad, x, scale, shift, low, high):
+    """`grad` where low < x·scale + shift < high, else 0."""
+    value = x * scale + shift
+    return np.where((value > x.dtype.type(low)) & (value < x.dtype.type(high)), grad, grad.dtype.type(0))
+
+
+def batch_norm_gradient_sums(grad, x, mean, scale, shift, low=-np.inf, high=np.inf):
+    """Twin of `kernels.batch_norm_gradient_sums`."""
+    grad, x, (mean, scale, shift) = checks.passing_gradient(grad, x, low, high, mean=mean, scale=scale, shift=shift)
+    checks.some_rows("x", x)
+    passed = _passing(grad, x, scale, shift, low, high).astype(np.float64)
     axes = tuple(range(x.ndim - 1))
-    count = x.size // x.shape[-1]
-    x_hat = (x - mean) * inverse_std
-    dbeta = grad.sum(axis=axes, dtype=np.float64)
-    dgamma = (grad * x_hat).sum(axis=axes, dtype=np.float64)
-    dx = gamma * inverse_std * (grad - (dbeta / count) - x_hat * (dgamma / count))
-    return dx.astype(x.dtype), dgamma.astype(x.dtype), dbeta.astype(x.dtype)
+    return passed.sum(axis=axes), (passed * (x - mean)).sum(axis=axes)
+
+
+def batch_norm_gradient(grad, x, scale, shift, a, b, d, low=-np.inf, high=np.inf):
+    """Twin of `kernels.batch_norm_gradient`."""
+    vectors = {"scale": scale, "shift": shift, "a": a, "b": b, "d": d}
+    grad, x, (scale, shift, a, b, d) = checks.passing_gradient(grad, x, low, high, **vectors)
+    return a * _passing(grad, x, scale, shift, low, high) + (b * x + d)
 
 
 def clip(x, low, high):

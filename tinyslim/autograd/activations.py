@@ -9,16 +9,25 @@ from tinyslim import kernels
 from .operations import each, operation
 
 
-@operation("x")
+@operation("x", formulas=True)
 def relu(x):
     """max(x, 0). At 0 the derivative is 0, as in PyTorch."""
-    return kernels.clip(x, 0, np.inf), each(lambda grad: kernels.clip_gradient(grad, x, 0, np.inf))
+    return _clip(x, 0, np.inf)
 
 
-@operation("x")
+@operation("x", formulas=True)
 def relu6(x):
     """min(max(x, 0), 6): the bounded ReLU of MobileNet, kind to low-precision arithmetic (Howard et al. 2017)."""
-    return kernels.clip(x, 0, 6), each(lambda grad: kernels.clip_gradient(grad, x, 0, 6))
+    return _clip(x, 0, 6)
+
+
+def _clip(x, low, high):
+    """Clip an array; give the formula of a batch norm its bounds."""
+    if isinstance(x, kernels.Normalized) and not x.bounded:
+        clipped = x.clipped(low, high)
+        return clipped, each(lambda grad: kernels.PassedGradient(kernels.written(grad), clipped))
+    x = kernels.written(x)
+    return kernels.clip(x, low, high), each(lambda grad: kernels.clip_gradient(grad, x, low, high))
 
 
 @operation("x")

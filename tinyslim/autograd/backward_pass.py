@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinyslim.kernels import written
+
 if TYPE_CHECKING:
     from .tensor import Tensor
 
@@ -29,10 +31,10 @@ class Gradients:
             # A deep copy of a parameter is as old as the parameter; the id decides then, since tensors have no order.
             heapq.heappush(self._queue, (-tensor.born, id(tensor), tensor))
         elif tensor in self._summed:
-            self._arrived[tensor] += part
+            self._arrived[tensor] += written(part)
         else:
             # The array that arrived first may be somebody else's too: `a + b` hands the same one to a and to b.
-            self._arrived[tensor] = self._arrived[tensor] + part
+            self._arrived[tensor] = written(self._arrived[tensor]) + written(part)
             self._summed.add(tensor)
 
     def pop_youngest(self) -> tuple[Tensor, np.ndarray]:
@@ -70,6 +72,7 @@ def backward(result: Tensor, grad=None) -> None:
         tensor, grad = gradients.pop_youngest()
         if tensor.op == "leaf":
             # An array of its own, in the leaf's dtype; arithmetic on arrays without axes gives NumPy scalars.
+            grad = written(grad)
             tensor.grad = np.array(grad if tensor.grad is None else tensor.grad + grad, tensor.dtype)
             continue
         if tensor.pull_back is None:

@@ -10,7 +10,7 @@ from .arithmetic import product
 from .operations import each, operation
 
 
-@operation("x", "weight", "bias")
+@operation("x", "weight", "bias", formulas=True)
 def conv2d(x, weight, bias=None, stride=1, padding=0):
     """(n, in_y, in_x, cin) ⋆ (filter_y, filter_x, cin, cout) → (n, out_y, out_x, cout), plus `bias` (cout,).
 
@@ -31,7 +31,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
     )
 
 
-@operation("x", "weight", "bias")
+@operation("x", "weight", "bias", formulas=True)
 def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
     """Each channel with a filter of its own: (n, in_y, in_x, c) ⋆ (filter_y, filter_x, c) → (n, out_y, out_x, c).
 

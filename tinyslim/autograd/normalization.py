@@ -39,16 +39,31 @@ def batch_norm(x, gamma, beta, mean, var, training: bool, momentum: float = 0.1,
     return _batch_norm_training(x, gamma, beta, mean=batch_mean, var=batch_var, eps=eps)
 
 
-@operation("x", "gamma", "beta", name="batch_norm_training")
+@operation("x", "gamma", "beta", name="batch_norm_training", formulas=True)
 def _batch_norm_training(x, gamma, beta, mean, var, eps):
-    """μ and σ² depend on x, so their derivatives are part of the input's gradient."""
+    """μ and σ² depend on x, so their derivatives are part of the input's gradient.
+
+    With x̂ = (x − μ)/σ over N pixels: dβ = Σ g, dγ = Σ g·x̂ and dx = γ/σ · (g − dβ/N − x̂·dγ/N), which is a·g + b·x + d
+    with a = γ/σ, b = −a·dγ/(σ·N), d = −a·dβ/N − b·μ. Forward and backward are formulas of a few numbers a channel: they
+    are left to the convolutions that read them, and so is the clipping by a ReLU in between.
+    """
+    x = kernels.written(x)
     inverse_std = 1 / np.sqrt(var + x.dtype.type(eps))
     scale = gamma * inverse_std
+    result = kernels.Normalized(x, scale, beta - mean * scale)
 
     def pull_back(grad, wanted):
-        return kernels.batch_norm_gradient(grad, x, mean, inverse_std, gamma)
+        of = result
+        if isinstance(grad, kernels.PassedGradient):
+            of, grad = grad.of, grad.grad
+        grad = kernels.written(grad)
+        dbeta, products = kernels.batch_norm_gradient_sums(grad, x, mean, of.scale, of.shift, of.low, of.high)
+        dgamma, count = products * inverse_std, x.size // x.shape[-1]
+        b = -scale * inverse_std * dgamma / count
+        d = -scale * dbeta / count - b * mean
+        return kernels.NormalizedGradient(grad, of, scale, b, d), dgamma.astype(x.dtype), dbeta.astype(x.dtype)
 
-    return kernels.scale_shift(x, scale, beta - mean * scale), pull_back
+    return result, pull_back
 
 
 @operation("x", "gamma", "beta", name="batch_norm")
@@ -56,7 +71,6 @@ def _batch_norm_inference(x, gamma, beta, mean, var, eps):
     """μ and σ² are constants: an affine map of each channel."""
     inverse_std = (1 / np.sqrt(var + eps)).astype(x.dtype)
     scale = gamma * inverse_std
-    shift = beta - mean.astype(x.dtype) * scale
 
     def pull_back(grad, wanted):
         sums = kernels.channel_sums(grad)
@@ -67,4 +81,4 @@ def _batch_norm_inference(x, gamma, beta, mean, var, eps):
             sums,
         )
 
-    return kernels.scale_shift(x, scale, shift), pull_back
+    return kernels.Normalized(x, scale, beta - mean.astype(x.dtype) * scale), pull_back

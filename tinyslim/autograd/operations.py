@@ -2,6 +2,9 @@
 
 An operation is a function of arrays that returns ``result, pull_back``. `pull_back(grad, wanted)` takes the gradient of
 the result and returns one gradient for each tensor that went in, or None where `wanted` says that nobody asks for it.
+
+Results and gradients may be deferred (`kernels.Deferred`): formulas that stand for an array. An operation is handed
+arrays, unless it says that it takes formulas too.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from numbers import Number
 
 import numpy as np
 
+from tinyslim.kernels import written
+
 from . import tape
 from .tensor import Tensor
 
@@ -20,7 +25,7 @@ from .tensor import Tensor
 OPERATIONS: dict[str, Callable] = {}
 
 
-def operation(*tensors: str, name: str | None = None) -> Callable:
+def operation(*tensors: str, name: str | None = None, formulas: bool = False) -> Callable:
     """Lift a function of arrays to Tensors and enter it in the table.
 
     Parameters
@@ -29,6 +34,8 @@ def operation(*tensors: str, name: str | None = None) -> Callable:
         The names of the function's parameters that are tensors, in order; its others are attributes.
     name
         What the tape calls the operation, by default the function's own name.
+    formulas
+        Whether the operation and its `pull_back` take deferred arrays as they are.
 
     Examples
     --------
@@ -52,14 +59,19 @@ def operation(*tensors: str, name: str | None = None) -> Callable:
             bound.apply_defaults()
             attributes = dict(bound.arguments)
             inputs = as_tensors([attributes.pop(tensor) for tensor in tensors])
-            arrays = (None if tensor is None else tensor.data for tensor in inputs)
-            result, pull_back = forward(*arrays, **attributes)
-            return remember(label, inputs, attributes, result, pull_back)
+            values = [None if t is None else t.value if formulas else t.data for t in inputs]
+            result, pull_back = forward(*values, **attributes)
+            return remember(label, inputs, attributes, result, pull_back if formulas else _of_arrays(pull_back))
 
         OPERATIONS[label] = apply
         return apply
 
     return lift
+
+
+def _of_arrays(pull_back: Callable) -> Callable:
+    """`pull_back` of the array that a deferred gradient stands for."""
+    return lambda grad, wanted: pull_back(written(grad), wanted)
 
 
 def as_tensors(values: list) -> tuple[Tensor | None, ...]:
@@ -73,7 +85,7 @@ def as_tensors(values: list) -> tuple[Tensor | None, ...]:
     )
 
 
-def remember(name: str, inputs: tuple, attributes: dict, result: np.ndarray, pull_back: Callable) -> Tensor:
+def remember(name: str, inputs: tuple, attributes: dict, result, pull_back: Callable) -> Tensor:
     """The result as a Tensor; what the tape is told to record decides how much it remembers."""
     tensor = Tensor(result)
     recording = tape.recording()

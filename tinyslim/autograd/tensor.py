@@ -7,6 +7,8 @@ from itertools import count
 
 import numpy as np
 
+from tinyslim.kernels import Deferred, written
+
 from .backward_pass import backward
 
 _clock = count()
@@ -55,19 +57,22 @@ class Tensor:
         "__weakref__",
         "attributes",
         "born",
-        "data",
         "grad",
         "inputs",
         "op",
         "pull_back",
         "requires_grad",
         "scope",
+        "value",
     )
     # NumPy on the left of an operator asks our reflected method instead of looping over its own elements.
     __array_ufunc__ = None
 
     def __init__(self, data, requires_grad: bool = False):
-        self.data: np.ndarray = as_float_array(data.data if isinstance(data, Tensor) else data)
+        if isinstance(data, Tensor):
+            data = data.value
+        #: The array, or a formula that stands for it until somebody asks for the array.
+        self.value: np.ndarray | Deferred = data if isinstance(data, Deferred) else as_float_array(data)
         self.grad: np.ndarray | None = None
         self.requires_grad = bool(requires_grad)
         self.op = "leaf"
@@ -78,20 +83,29 @@ class Tensor:
         self.born = next(_clock)
 
     @property
+    def data(self) -> np.ndarray:
+        self.value = written(self.value)
+        return self.value
+
+    @data.setter
+    def data(self, array: np.ndarray) -> None:
+        self.value = array
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+        return self.value.shape
 
     @property
     def dtype(self) -> np.dtype:
-        return self.data.dtype
+        return self.value.dtype
 
     @property
     def ndim(self) -> int:
-        return self.data.ndim
+        return self.value.ndim
 
     @property
     def size(self) -> int:
-        return self.data.size
+        return self.value.size
 
     def backward(self, grad=None) -> None:
         """Add d(self)/d(leaf), times `grad`, to the `.grad` of every leaf that requires it; see `autograd.backward`."""
@@ -99,7 +113,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same array, outside the tape."""
-        return Tensor(self.data)
+        return Tensor(self.value)
 
     def numpy(self) -> np.ndarray:
         """The array itself, not a copy."""
