@@ -1,10 +1,15 @@
 """Kernels: arrays in, arrays out. Each has a plain twin in `reference`, and any can be swapped by `use`."""
 
 from . import reference
-from .convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient, gemm
+from .convolution import conv2d, conv2d_gradients, conv2d_input_gradient, conv2d_weight_gradient, gemm
 from .convolution_int8 import conv2d_int8, depthwise_conv2d_int8, linear_int8, logits_int8
 from .deferred import Deferred, written
-from .depthwise import depthwise_conv2d, depthwise_conv2d_input_gradient, depthwise_conv2d_weight_gradient
+from .depthwise import (
+    depthwise_conv2d,
+    depthwise_conv2d_gradients,
+    depthwise_conv2d_input_gradient,
+    depthwise_conv2d_weight_gradient,
+)
 from .elementwise import abs_max, clip, clip_gradient, fake_quant, fake_quant_gradient
 from .elementwise_int8 import add_int8, clip_int8, dequantize, quantize, requantize
 from .normalization import (

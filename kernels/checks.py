@@ -10,6 +10,7 @@ import operator
 
 import numpy as np
 
+from .deferred import Deferred, written
 from .geometry import Window, window
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -25,7 +26,9 @@ def array(name: str, value, *dtypes: type) -> np.ndarray:
 
 
 def floats(**arguments) -> list[np.ndarray | None]:
-    """Each argument as `array` gives it, in the dtype of the first one, float32 or float64. None stays None.
+    """Each argument as `array` gives it, in the dtype of the first one, float32 or float64.
+
+    None stays None, and what is deferred stays deferred, if its dtype is right.
 
     Examples
     --------
@@ -33,9 +36,12 @@ def floats(**arguments) -> list[np.ndarray | None]:
     >>> bias.dtype
     dtype('float32')
     """
-    checked = [None if value is None else array(name, value, *FLOATS) for name, value in arguments.items()]
+    checked = [
+        value if value is None or isinstance(value, Deferred) else array(name, value, *FLOATS)
+        for name, value in arguments.items()
+    ]
     dtype = checked[0].dtype
-    return [value if value is None else value.astype(dtype, copy=False) for value in checked]
+    return [value if value is None or value.dtype == dtype else written(value).astype(dtype) for value in checked]
 
 
 def rank(name: str, value: np.ndarray, axes: str) -> None:
@@ -108,8 +114,17 @@ def _weight_gradient(x, grad, weight_shape, stride, padding, axes):
     rank("x", x, "n y x c")
     weight_shape = shape_tuple("weight_shape", weight_shape, len(axes.split()))
     place = _filter_window(x.shape, weight_shape, stride, padding)
-    shape("grad", grad, (len(x), place.out_y, place.out_x, weight_shape[-1]))
+    shape("grad", grad, (x.shape[0], place.out_y, place.out_x, weight_shape[-1]))
     return x, grad, weight_shape, place
+
+
+def _gradients(x, grad, weight, stride, padding, axes):
+    x, grad, weight = floats(x=x, grad=grad, weight=weight)
+    rank("x", x, "n y x c")
+    rank("weight", weight, axes)
+    place = _filter_window(x.shape, weight.shape, stride, padding)
+    shape("grad", grad, (x.shape[0], place.out_y, place.out_x, weight.shape[-1]))
+    return x, grad, weight, place
 
 
 #: Axes of a convolution's filter and of a depthwise one's.
@@ -119,6 +134,11 @@ FILTER, DEPTHWISE = "filter_y filter_x cin cout", "filter_y filter_x c"
 def conv2d(x, weight, bias, stride, padding):
     """The arguments of `conv2d` as arrays, and their `Window`."""
     return _forward(x, weight, bias, stride, padding, FILTER)
+
+
+def conv2d_gradients(x, grad, weight, stride, padding):
+    """The arguments of `conv2d_gradients` as arrays, and their `Window`."""
+    return _gradients(x, grad, weight, stride, padding, FILTER)
 
 
 def conv2d_input_gradient(grad, weight, input_shape, stride, padding):
@@ -134,6 +154,11 @@ def conv2d_weight_gradient(x, grad, weight_shape, stride, padding):
 def depthwise_conv2d(x, weight, bias, stride, padding):
     """The arguments of `depthwise_conv2d` as arrays, and their `Window`."""
     return _forward(x, weight, bias, stride, padding, DEPTHWISE)
+
+
+def depthwise_conv2d_gradients(x, grad, weight, stride, padding):
+    """The arguments of `depthwise_conv2d_gradients` as arrays, and their `Window`."""
+    return _gradients(x, grad, weight, stride, padding, DEPTHWISE)
 
 
 def depthwise_conv2d_input_gradient(grad, weight, input_shape, stride, padding):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import checks
+from . import checks, pointwise
 from .buffers import empty
 from .correlation import weight_gradient
+from .deferred import Deferred, written
 from .geometry import Window
 from .jit import compiled, prange
 from .panels import Matrix, multiply, pack, padded
-from .table import kernel
+from .table import is_swapped, kernel
 from .threads import run
 from .walk import (
     Walk,
@@ -96,7 +97,7 @@ def gemm(a, b):
     return transposed_product(a.T, np.ascontiguousarray(b))
 
 
-@kernel
+@kernel(formulas=True)
 def conv2d(x, weight, bias=None, stride=1, padding=0):
     """Two-dimensional convolution: (n, y, x, cin) ⋆ (filter_y, filter_x, cin, cout) → (n, out_y, out_x, cout).
 
@@ -119,11 +120,38 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
     """
     x, weight, bias, window = checks.conv2d(x, weight, bias, stride, padding)
     cin, cout = weight.shape[2:]
+    if is_pointwise(window) and x.size and isinstance(x, Deferred):
+        return pointwise.forward(x, weight.reshape(cin, cout), bias)
+    x = written(x)
     if is_pointwise(window):
         return product(x.reshape(-1, cin), Matrix.of(weight.reshape(cin, cout)), bias).reshape(*x.shape[:3], cout)
     out = empty((len(x), window.out_y, window.out_x, cout), x.dtype)
     convolve_into(out, x, forward_walk(x.shape, window, cin), Matrix.of(weight.reshape(-1, cout)), bias)
     return out
+
+
+@kernel(formulas=True)
+def conv2d_gradients(x, grad, weight, stride=1, padding=0):
+    """Both gradients of `conv2d`, of x and of the weight; where they can, the two share what they load.
+
+    Parameters
+    ----------
+    x : float array (n, y, x, cin)
+    grad : array (n, out_y, out_x, cout), the gradient of the output
+    weight : array (filter_y, filter_x, cin, cout)
+    stride, padding : as the forward pass took them
+
+    Returns
+    -------
+    arrays of the shapes of x and of weight, of x's dtype
+    """
+    x, grad, weight, window = checks.conv2d_gradients(x, grad, weight, stride, padding)
+    if is_pointwise(window) and x.size and grad.size and not is_swapped():
+        dx, dw = pointwise.backward(x, grad, weight.reshape(weight.shape[2:]))
+        return dx, dw.reshape(weight.shape)
+    grad, x = written(grad), written(x)
+    dx = conv2d_input_gradient(grad, weight, x.shape, stride, padding)
+    return dx, conv2d_weight_gradient(x, grad, weight.shape, stride, padding)
 
 
 @kernel

@@ -7,103 +7,20 @@ import numpy as np
 from . import checks
 from .buffers import empty
 from .correlation import PARTS
-from .jit import COMPILED, compiled, prange
-from .panels import Matrix, pack, pack_panel, padded, width
-from .table import kernel
+from .deferred import written
+from .depthwise_loops import backward_channels, convolve_channels, correlate_channels
+from .jit import COMPILED
+from .panels import Matrix, pack, padded, width
+from .pointwise import add_chunks
+from .table import is_swapped, kernel
 from .threads import run
-from .walk import Walk, columns, columns_inside, forward_walk, gradient_walks, offsets, output_offsets, pixel_offsets
+from .walk import Walk, columns, forward_walk, gradient_walks, offsets, output_offsets, pixel_offsets
 
 if COMPILED:
-    from .moves import clear, copy_panel, panel_width
-    from .register_tile import CHANNEL_ROWS, CHANNEL_VECTORS, channels_narrow, channels_wide
+    from .sources import source
 
-
-@compiled()
-def copy_block(x, image, walk, first, channel, band):
-    """band (lines, columns, panel) ← a panel of channels of the input under the output rows from `first`."""
-    _, in_y, in_x, c = x.shape
-    flat, panel = x.reshape(-1), panel_width(x)
-    span = (walk.out_x - 1) * walk.stride + walk.size_x
-    top = walk.first_y + first * walk.stride
-    for line in range((min(walk.band, walk.out_y - first) - 1) * walk.stride + walk.size_y):
-        begin, end = columns_inside(walk, top + line, in_y, in_x, span)
-        source = ((image * in_y + top + line) * in_x + walk.first_x) * c + channel
-        target = line * span * panel
-        clear(band, target, begin * panel)
-        for column in range(begin, end):
-            copy_panel(flat, source + column * c, c - channel, band, target + column * panel)
-        clear(band, target + end * panel, (span - end) * panel)
-
-
-@compiled()
-def multiply_channels(
-    left, rows, count, depth, right, right_at, start, start_at, start_step, out, out_at, out_rows, channels
-):
-    """(count, channels) ← Σ over depth of left (count, depth, channels) · right (depth, channels), of one panel."""
-    panel = panel_width(out)
-    wide = CHANNEL_VECTORS * panel // 2
-    for channel in range(0, channels, wide):
-        rest = channels - channel
-        for row in range(0, count, CHANNEL_ROWS):
-            tile_rows, begin = min(CHANNEL_ROWS, count - row), start_at + channel + row * start_step
-            if 2 * rest > panel:
-                channels_wide(
-                    left, channel, rows, row, tile_rows, depth, right, right_at + channel, panel,
-                    start, begin, start_step, out, out_at + channel, out_rows, rest,
-                )  # fmt: skip
-            else:
-                channels_narrow(
-                    left, channel, rows, row, tile_rows, depth, right, right_at + channel, panel,
-                    start, begin, start_step, out, out_at + channel, out_rows, rest,
-                )  # fmt: skip
-
-
-@compiled(parallel=True)
-def convolve_channels(x, walk, panels, start, out, pixels, outputs):
-    """out (n, y, x, c) ← x (n, y, x, c) ⋆ packed (filter_y·filter_x, c): a panel of channels of a band at a time."""
-    n, _, _, c = x.shape
-    _, image_y, image_x, _ = out.shape
-    flat, panel = out.reshape(-1), panel_width(x)
-    line = ((walk.out_x - 1) * walk.stride + walk.size_x) * panel
-    size = ((walk.band - 1) * walk.stride + walk.size_y) * line
-    taps = (walk.size_y, line, walk.size_x, panel)
-    bands, blocks = (walk.out_y + walk.band - 1) // walk.band, (c + panel - 1) // panel
-    for item in prange(n * bands * blocks):
-        place, channel = np.int64(item) // blocks, np.int64(item) % blocks * panel
-        image, first = place // bands, place % bands * walk.band
-        band = np.empty(size, x.dtype)
-        copy_block(x, image, walk, first, channel, band)
-        out_at = ((image * image_y + walk.origin_y + first * walk.step) * image_x + walk.origin_x) * c + channel
-        count = min(walk.band, walk.out_y - first) * walk.out_x
-        multiply_channels(
-            band, pixels, count, taps, panels, channel * walk.size_y * walk.size_x,
-            start, channel, 0, flat, out_at, outputs, min(panel, c - channel),
-        )  # fmt: skip
-
-
-@compiled(parallel=True)
-def correlate_channels(x, walk, grad, partial, taps, rows):
-    """partial (chunk, filter_y·filter_x, c) ← patches of x (n, y, x, c) times grad (n, out_y, out_x, c), summed."""
-    n, _, _, c = x.shape
-    chunks, depth, wide = partial.shape
-    grads, sums, panel = grad.reshape(-1), partial.reshape(-1), panel_width(x)
-    line = ((walk.out_x - 1) * walk.stride + walk.size_x) * panel
-    size = ((walk.band - 1) * walk.stride + walk.size_y) * line
-    bands, blocks = (walk.out_y + walk.band - 1) // walk.band, (c + panel - 1) // panel
-    for item in prange(chunks * blocks):
-        chunk, channel = np.int64(item) // blocks, np.int64(item) % blocks * panel
-        channels, place = min(panel, c - channel), chunk * depth * wide + channel
-        band, packed = np.empty(size, x.dtype), np.empty(walk.band * walk.out_x * panel, x.dtype)
-        for index in range(chunk * n * bands // chunks, (chunk + 1) * n * bands // chunks):
-            image, first = index // bands, index % bands * walk.band
-            count = min(walk.band, walk.out_y - first)
-            copy_block(x, image, walk, first, channel, band)
-            at = (image * walk.out_y + first) * walk.out_x * c + channel
-            pack_panel(grads, c, 1, at, count * walk.out_x, channels, packed, 0)
-            steps = (count, walk.stride * line, walk.out_x, walk.stride * panel)
-            multiply_channels(
-                band, taps, depth, steps, packed, 0, sums, place, wide, sums, place, rows, channels
-            )  # fmt: skip
+#: Elements of a panel of a whole image, up to which both gradients share what they load.
+WHOLE = 1 << 16
 
 
 def convolve_channels_into(out, x, walk: Walk, weight: np.ndarray, bias: np.ndarray | None = None) -> None:
@@ -111,10 +28,38 @@ def convolve_channels_into(out, x, walk: Walk, weight: np.ndarray, bias: np.ndar
     panels = pack(Matrix.of(weight.reshape(-1, x.shape[3])))
     tables = pixel_offsets(walk, width(x.dtype)), output_offsets(walk, out.shape)
     work, start = out.size * walk.size_y * walk.size_x, padded(bias, x.shape[3], x.dtype)
-    run(work, convolve_channels, x, walk, panels, start, out, *tables)
+    run(work, convolve_channels, source(x), walk, panels, start, out, *tables)
 
 
-@kernel
+def backward(x, grad, weight: np.ndarray, window) -> tuple[np.ndarray, np.ndarray]:
+    """Both gradients of whole images, x and grad arrays or deferred ones."""
+    panel, (n, _, in_x, c) = width(x.dtype), x.shape
+    walk = forward_walk(x.shape, window, panel)._replace(band=window.out_y)
+    walks = list(gradient_walks(x.shape, window, panel))
+    top, left = (max(0, *(-getattr(w, name) for w, _ in walks)) for name in ("first_y", "first_x"))
+    halo_y = top + max(window.out_y, *(w.first_y + w.out_y - 1 + w.size_y for w, _ in walks))
+    halo_x = left + max(window.out_x, *(w.first_x + w.out_x - 1 + w.size_x for w, _ in walks))
+    phases, pixels, outputs, filters = [], [], [], []
+    for w, taps in walks:
+        first = (w.first_y + top) * halo_x + w.first_x + left
+        places = sum(map(len, pixels)), sum(map(len, filters)) // max(-(-c // panel) * panel, 1)
+        phases.append((w.out_y * w.out_x, first, w.origin_y * in_x + w.origin_x, w.size_y, w.size_x, *places))
+        pixels.append(offsets(w.out_y, halo_x * panel, w.out_x, panel))
+        outputs.append(offsets(w.out_y, w.step * in_x * c, w.out_x, w.step * c))
+        filters.append(pack(Matrix.of(np.ascontiguousarray(weight[taps][::-1, ::-1]).reshape(-1, c))))
+    dx, wide, depth = empty(x.shape, x.dtype), padded(None, c, x.dtype).size, weight.shape[0] * weight.shape[1]
+    partial, dw = np.zeros((min(PARTS, n), depth, wide), x.dtype), np.empty((depth, c), x.dtype)
+    taps = offsets(walk.size_y, columns(walk) * panel, walk.size_x, panel)
+    run(
+        2 * x.size * depth, backward_channels, source(x), walk, source(grad), np.concatenate(filters),
+        np.array(phases), np.concatenate(pixels), np.concatenate(outputs), (halo_y, halo_x, top * halo_x + left),
+        dx, partial, taps, np.arange(depth) * wide, padded(None, c, x.dtype),
+    )  # fmt: skip
+    run(partial.size, add_chunks, partial, dw)
+    return dx, dw.reshape(weight.shape)
+
+
+@kernel(formulas=True)
 def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
     """Convolution with one filter a channel: (n, y, x, c) ⋆ (filter_y, filter_x, c) → (n, out_y, out_x, c).
 
@@ -136,12 +81,35 @@ def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
     [[4.0, 6.0, 4.0], [6.0, 9.0, 6.0], [4.0, 6.0, 4.0]]
     """
     x, weight, bias, window = checks.depthwise_conv2d(x, weight, bias, stride, padding)
-    out = empty((len(x), window.out_y, window.out_x, x.shape[3]), x.dtype)
+    out = empty((x.shape[0], window.out_y, window.out_x, x.shape[3]), x.dtype)
     convolve_channels_into(out, x, forward_walk(x.shape, window, width(x.dtype)), weight, bias)
     return out
 
 
-@kernel
+@kernel(formulas=True)
+def depthwise_conv2d_gradients(x, grad, weight, stride=1, padding=0):
+    """Both gradients of `depthwise_conv2d`, of x and of the weight; on small images the two share what they load.
+
+    Parameters
+    ----------
+    x : float array (n, y, x, c)
+    grad : array (n, out_y, out_x, c), the gradient of the output
+    weight : array (filter_y, filter_x, c)
+    stride, padding : as the forward pass took them
+
+    Returns
+    -------
+    arrays of the shapes of x and of weight, of x's dtype
+    """
+    x, grad, weight, window = checks.depthwise_conv2d_gradients(x, grad, weight, stride, padding)
+    if not is_swapped() and 0 < x.size <= WHOLE * x.shape[0] * x.shape[3] // width(x.dtype) and grad.size:
+        return backward(x, grad, weight, window)
+    grad, x = written(grad), written(x)
+    dx = depthwise_conv2d_input_gradient(grad, weight, x.shape, stride, padding)
+    return dx, depthwise_conv2d_weight_gradient(x, grad, weight.shape, stride, padding)
+
+
+@kernel(formulas=True)
 def depthwise_conv2d_input_gradient(grad, weight, input_shape, stride=1, padding=0):
     """The gradient of `depthwise_conv2d`'s x: for each pixel the sum over the outputs that saw it.
 
@@ -166,7 +134,7 @@ def depthwise_conv2d_input_gradient(grad, weight, input_shape, stride=1, padding
     return out
 
 
-@kernel
+@kernel(formulas=True)
 def depthwise_conv2d_weight_gradient(x, grad, weight_shape, stride=1, padding=0):
     """The gradient of `depthwise_conv2d`'s weight: for each tap the sum over the pixels that it met.
 
@@ -184,10 +152,10 @@ def depthwise_conv2d_weight_gradient(x, grad, weight_shape, stride=1, padding=0)
     x, grad, weight_shape, window = checks.depthwise_conv2d_weight_gradient(x, grad, weight_shape, stride, padding)
     panel = width(x.dtype)
     walk = forward_walk(x.shape, window, panel)
-    bands = -(-walk.out_y // walk.band) * len(x)
+    bands = -(-walk.out_y // walk.band) * x.shape[0]
     wide = padded(None, x.shape[3], x.dtype).size
     depth = walk.size_y * walk.size_x
     partial = np.zeros((min(PARTS, max(bands, 1)), depth, wide), x.dtype)
     taps = offsets(walk.size_y, columns(walk) * panel, walk.size_x, panel)
-    run(grad.size * depth, correlate_channels, x, walk, grad, partial, taps, np.arange(depth) * wide)
+    run(grad.size * depth, correlate_channels, source(x), walk, source(grad), partial, taps, np.arange(depth) * wide)
     return np.ascontiguousarray(partial.sum(axis=0)[:, : x.shape[3]]).reshape(weight_shape)

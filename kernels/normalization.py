@@ -106,6 +106,7 @@ class Normalized(Deferred):
 
     def __init__(self, x, scale, shift, low=-np.inf, high=np.inf):
         super().__init__(x.shape, x.dtype)
+        (x,) = checks.floats(x=x)
         self.x, self.scale, self.shift, self.low, self.high = x, scale, shift, low, high
 
     def clipped(self, low: float, high: float) -> Normalized:
@@ -126,7 +127,7 @@ class PassedGradient(Deferred):
 
     def __init__(self, grad, of: Normalized):
         super().__init__(grad.shape, grad.dtype)
-        self.grad, self.of = grad, of
+        (self.grad,), self.of = checks.floats(grad=grad), of
 
     def compute(self) -> np.ndarray:
         one, zero = (np.full(self.shape[-1], value, self.dtype) for value in (1, 0))
@@ -139,7 +140,8 @@ class NormalizedGradient(Deferred):
 
     def __init__(self, grad, of: Normalized, a, b, d):
         super().__init__(grad.shape, grad.dtype)
-        self.grad, self.of, self.a, self.b, self.d = grad, of, a, b, d
+        (self.grad,), self.of = checks.floats(grad=grad), of
+        self.a, self.b, self.d = a, b, d
 
     def compute(self) -> np.ndarray:
         of = self.of

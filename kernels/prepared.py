@@ -8,8 +8,9 @@ import numpy as np
 
 from . import geometry
 from .convolution import ROWS_AT_ONCE, convolve, is_pointwise
-from .depthwise import convolve_channels
+from .depthwise_loops import convolve_channels
 from .panels import Matrix, pack, padded, width
+from .sources import source
 from .threads import run
 from .walk import Walk, forward_walk, output_offsets, pixel_offsets
 
@@ -46,9 +47,11 @@ class Prepared:
             layout = self._layout = self._lay_out(len(x))
         _, input_shape, walk, output_shape, pixels, outputs = layout
         out = np.empty(output_shape, x.dtype)
-        convolution = convolve_channels if self.depthwise else convolve
+        convolution, images = convolve, x.reshape(input_shape)
+        if self.depthwise:
+            convolution, images = convolve_channels, source(images)
         work = out.size * len(self.panels) // max(self.channels, 1)
-        run(work, convolution, x.reshape(input_shape), walk, self.panels, self.start, out, pixels, outputs)
+        run(work, convolution, images, walk, self.panels, self.start, out, pixels, outputs)
         if self.low is not None:
             np.maximum(out, out.dtype.type(self.low), out=out)
         if self.high is not None:

@@ -70,15 +70,37 @@ class Emitter:
         pointer = self.builder.bitcast(self.builder.gep(start, [place]), self.vector.as_pointer())
         self.builder.store(value, pointer, align=self.itemsize)
 
+    def first_lanes(self, count):
+        """A mask of the first `count` lanes."""
+        lanes = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
+        return self.builder.icmp_signed("<", lanes, self.spread(count))
+
+    def load_first(self, count, start, place):
+        """The first `count` lanes of the vector at `place`, and zeros; what lies behind them is not touched."""
+        pointer, mask = (
+            self.builder.bitcast(self.builder.gep(start, [place]), self.vector.as_pointer()),
+            self.first_lanes(count),
+        )
+        kind = ir.FunctionType(self.vector, [pointer.type, LANE, mask.type, self.vector])
+        name = f"llvm.masked.load.{self.suffix}.p0{self.suffix}"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, [pointer, LANE(self.itemsize), mask, self.zero()])
+
     def store_first(self, count, value, start, place):
         """Store the first `count` lanes alone."""
         pointer = self.builder.bitcast(self.builder.gep(start, [place]), self.vector.as_pointer())
-        lanes = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
-        mask = self.builder.icmp_signed("<", lanes, self.spread(count))
+        mask = self.first_lanes(count)
         kind = ir.FunctionType(ir.VoidType(), [self.vector, pointer.type, LANE, mask.type])
         name = f"llvm.masked.store.{self.suffix}.p0{self.suffix}"
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         self.builder.call(function, [value, pointer, LANE(self.itemsize), mask])
+
+    def zero(self):
+        return ir.Constant(self.vector, None)
+
+    def where(self, relation: str, a, b, yes, no):
+        """In each lane `yes` if a stands in the relation to b, else `no`, for a NaN too."""
+        return self.builder.select(self.builder.fcmp_ordered(relation, a, b), yes, no)
 
     def multiply_add(self, a, b, total):
         kind = ir.FunctionType(self.vector, [self.vector] * 3)

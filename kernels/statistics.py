@@ -148,7 +148,7 @@ def batch_norm_gradient_sums(grad, x, mean, scale, shift, low=-np.inf, high=np.i
 
     Returns
     -------
-    Σ g and Σ g · (x − mean) : arrays (c,) of float64, where g is the gradient that passes
+    Σ g and Σ g · (x − mean) : arrays (c,) of x's dtype, where g is the gradient that passes
     """
     grad, x, vectors = checks.passing_gradient(grad, x, low, high, mean=mean, scale=scale, shift=shift)
     checks.some_rows("x", x)
@@ -156,7 +156,7 @@ def batch_norm_gradient_sums(grad, x, mean, scale, shift, low=-np.inf, high=np.i
     tables = (repeated(vector, x.dtype) for vector in vectors)
     bounds = x.dtype.type(low), x.dtype.type(high)
     run(x.size, gradient_sums, grad.reshape(-1), x.reshape(-1), *tables, *bounds, sums)
-    return tuple(sums.sum(axis=0))
+    return tuple(sums.sum(axis=0).astype(x.dtype))
 
 
 @kernel

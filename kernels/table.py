@@ -17,15 +17,20 @@ KERNELS: dict[str, Callable] = {}
 _swapped: ContextVar[Mapping[str, Callable]] = ContextVar("swapped kernels", default=MappingProxyType({}))
 
 
-def kernel(function: Callable) -> Callable:
-    """Register a public kernel: a call runs what `use` put in its place, else `function`, or its twin if that can't."""
+def kernel(function: Callable | None = None, *, formulas: bool = False) -> Callable:
+    """Register a public kernel: a call runs what `use` put in its place, else `function`, or its twin if that can't.
+
+    Deferred arguments are written out first, unless `function` says with `formulas` that it takes them as they are.
+    """
+    if function is None:
+        return lambda function: kernel(function, formulas=formulas)
     name = function.__name__
     twin = getattr(reference, name)
 
     @wraps(function)
     def call(*arguments, **keywords):
         chosen = _swapped.get().get(name, function if jit.COMPILED and not threads.lost() else twin)
-        if chosen is not function:  # only ours can compute a deferred array on the way
+        if not formulas or chosen is not function:
             arguments = [written(value) for value in arguments]
             keywords = {key: written(value) for key, value in keywords.items()}
         return chosen(*arguments, **keywords)

@@ -2,9 +2,11 @@
 
 from .convolution import (
     conv2d,
+    conv2d_gradients,
     conv2d_input_gradient,
     conv2d_weight_gradient,
     depthwise_conv2d,
+    depthwise_conv2d_gradients,
     depthwise_conv2d_input_gradient,
     depthwise_conv2d_weight_gradient,
     gemm,

@@ -23,6 +23,13 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
     return out if bias is None else out + bias
 
 
+def conv2d_gradients(x, grad, weight, stride=1, padding=0):
+    """Twin of `kernels.conv2d_gradients`: one after the other."""
+    x, grad, weight, _ = checks.conv2d_gradients(x, grad, weight, stride, padding)
+    dx = conv2d_input_gradient(grad, weight, x.shape, stride, padding)
+    return dx, conv2d_weight_gradient(x, grad, weight.shape, stride, padding)
+
+
 def conv2d_input_gradient(grad, weight, input_shape, stride=1, padding=0):
     """Twin of `kernels.conv2d_input_gradient`: each tap hands its share of `grad` back to the pixels that it met."""
     grad, weight, input_shape, window = checks.conv2d_input_gradient(grad, weight, input_shape, stride, padding)
@@ -48,6 +55,13 @@ def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
     for filter_y, filter_x, patch in taps(pad(x, window), window):
         out += patch * weight[filter_y, filter_x]
     return out if bias is None else out + bias
+
+
+def depthwise_conv2d_gradients(x, grad, weight, stride=1, padding=0):
+    """Twin of `kernels.depthwise_conv2d_gradients`: one after the other."""
+    x, grad, weight, _ = checks.depthwise_conv2d_gradients(x, grad, weight, stride, padding)
+    dx = depthwise_conv2d_input_gradient(grad, weight, x.shape, stride, padding)
+    return dx, depthwise_conv2d_weight_gradient(x, grad, weight.shape, stride, padding)
 
 
 def depthwise_conv2d_input_gradient(grad, weight, input_shape, stride=1, padding=0):

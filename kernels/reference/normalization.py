@@ -35,7 +35,7 @@ def batch_norm_gradient_sums(grad, x, mean, scale, shift, low=-np.inf, high=np.i
     checks.some_rows("x", x)
     passed = _passing(grad, x, scale, shift, low, high).astype(np.float64)
     axes = tuple(range(x.ndim - 1))
-    return passed.sum(axis=axes), (passed * (x - mean)).sum(axis=axes)
+    return tuple(value.sum(axis=axes).astype(x.dtype) for value in (passed, passed * (x - mean)))
 
 
 def batch_norm_gradient(grad, x, scale, shift, a, b, d, low=-np.inf, high=np.inf):

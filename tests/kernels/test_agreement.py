@@ -58,6 +58,7 @@ def test_convolutions_and_gradients_take_any_geometry(every_kernel, prefix, dept
     for name, arguments in (
         (f"{prefix}_input_gradient", (grad, weight, shape)),
         (f"{prefix}_weight_gradient", (x, grad, weight_shape)),
+        (f"{prefix}_gradients", (x, grad, weight)),
     ):
         twin = getattr(kernels.reference, name)(*arguments, **place)
         every_kernel.assert_agree(getattr(kernels, name)(*arguments, **place), twin)
@@ -83,12 +84,21 @@ def test_batch_norm_agrees_with_float64_though_the_mean_is_far_away(every_kernel
     wide = x.astype("f8")
     np.testing.assert_allclose(mean, wide.mean(axis=0), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(var, wide.var(axis=0), rtol=1e-5, atol=1e-12)
-    inverse_std = 1 / np.sqrt(var + 1e-5)
-    arguments = (x[::-1], x, mean, inverse_std, np.ones(c, "f4"))
-    if offset == 0:
-        got, twin = kernels.batch_norm_gradient(*arguments), kernels.reference.batch_norm_gradient(*arguments)
-        for ours, theirs in zip(got, twin, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4 * (1 + np.abs(theirs).max()))
+
+
+@given(pixels=st.integers(1, 3000), c=CHANNELS, bounds=st.sampled_from([(0.0, np.inf), (-np.inf, np.inf), (0.0, 0.5)]),
+       seed=st.integers(0, 99))  # fmt: skip
+def test_the_gradient_of_a_batch_norm_sums_and_combines_what_passes(every_kernel, pixels, c, bounds, seed):
+    rng = np.random.default_rng(seed)
+    grad, x = rng.normal(size=(2, pixels, c)).astype("f4")
+    mean, scale, shift, a, b, d = rng.normal(size=(6, c)).astype("f4")
+    sums = (grad, x, mean, scale, shift, *bounds)
+    for got, want in zip(
+        kernels.batch_norm_gradient_sums(*sums), kernels.reference.batch_norm_gradient_sums(*sums), strict=True
+    ):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5 * np.sqrt(pixels))
+    combined = (grad, x, scale, shift, a, b, d, *bounds)
+    every_kernel.assert_agree(kernels.batch_norm_gradient(*combined), kernels.reference.batch_norm_gradient(*combined))
 
 
 def test_a_nan_stays_a_nan():

@@ -61,7 +61,9 @@ def test_one_thread_and_two_give_the_same_bits(rng):
         yield kernels.depthwise_conv2d_weight_gradient(x, x, (3, 3, 19), 1, 1)
         yield kernels.gemm(deep.T, deep)
         yield from kernels.batch_norm_statistics(y)
-        yield from kernels.batch_norm_gradient(y, y, y[0, 0, 0], y[0, 0, 0], y[0, 0, 0])
+        yield from kernels.batch_norm_gradient_sums(y, y, y[0, 0, 0], y[0, 0, 0], y[0, 0, 0])
+        yield from kernels.conv2d_gradients(x, y, weight[:1, :1])
+        yield from kernels.depthwise_conv2d_gradients(x, x, weight[..., 0], 1, 1)
 
     many = list(results())
     threads = numba.get_num_threads()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from tinyslim import kernels
@@ -24,11 +27,13 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
     padding
         An int, ``(top, bottom, left, right)``, or "same" as TensorFlow counts it.
     """
-    return kernels.conv2d(x, weight, bias, stride, padding), each(
+    singles = each(
         lambda grad: kernels.conv2d_input_gradient(grad, weight, x.shape, stride, padding),
         lambda grad: kernels.conv2d_weight_gradient(x, grad, weight.shape, stride, padding),
         kernels.channel_sums,
     )
+    together = partial(kernels.conv2d_gradients, x, weight=weight, stride=stride, padding=padding)
+    return kernels.conv2d(x, weight, bias, stride, padding), _sharing_loads(together, singles)
 
 
 @operation("x", "weight", "bias", formulas=True)
@@ -37,11 +42,25 @@ def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
 
     The spatial half of a depthwise separable convolution (Howard et al. 2017, §3.1). Arguments as `conv2d`.
     """
-    return kernels.depthwise_conv2d(x, weight, bias, stride, padding), each(
+    singles = each(
         lambda grad: kernels.depthwise_conv2d_input_gradient(grad, weight, x.shape, stride, padding),
         lambda grad: kernels.depthwise_conv2d_weight_gradient(x, grad, weight.shape, stride, padding),
         kernels.channel_sums,
     )
+    together = partial(kernels.depthwise_conv2d_gradients, x, weight=weight, stride=stride, padding=padding)
+    return kernels.depthwise_conv2d(x, weight, bias, stride, padding), _sharing_loads(together, singles)
+
+
+def _sharing_loads(together: Callable, singles: Callable) -> Callable:
+    """A `pull_back` that asks for the gradients of x and weight together where both are wanted."""
+
+    def pull_back(grad, wanted):
+        if not (wanted[0] and wanted[1]):
+            return singles(grad, wanted)
+        bias = kernels.channel_sums(grad) if wanted[2] else None
+        return *together(grad), bias
+
+    return pull_back
 
 
 @operation("x", "weight", "bias")

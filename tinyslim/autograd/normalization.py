@@ -61,7 +61,7 @@ def _batch_norm_training(x, gamma, beta, mean, var, eps):
         dgamma, count = products * inverse_std, x.size // x.shape[-1]
         b = -scale * inverse_std * dgamma / count
         d = -scale * dbeta / count - b * mean
-        return kernels.NormalizedGradient(grad, of, scale, b, d), dgamma.astype(x.dtype), dbeta.astype(x.dtype)
+        return kernels.NormalizedGradient(grad, of, scale, b, d), dgamma, dbeta
 
     return result, pull_back
 

@@ -1,0 +1,144 @@
+"""What a convolution reads: an array as it is, or a deferred one, computed while it is copied to the cache.
+
+A source is read in panels: stretches of pixels, two vectors of channels wide. A panel lies in the cache as the register
+tile wants it, pixel after pixel, whatever the number of channels in memory.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .deferred import written
+from .jit import compiled
+from .normalization import Normalized, NormalizedGradient
+from .panels import width
+from .register_tile import INDEX, Emitter
+
+PLAIN, NORMALIZED, GRADIENT = range(3)
+
+#: The rows of a source's vectors.
+SCALE, SHIFT, LOW, HIGH, A, B, D = range(7)
+
+
+class Source(NamedTuple):
+    """Pixels (n, y, x, c) and how they come to be.
+
+    PLAIN: `data`; NORMALIZED: clip(data·scale + shift, low, high); GRADIENT: a·g + b·other + d, where g is `data` where
+    low < other·scale + shift < high, else 0. `vectors` (7, c filled up to whole panels) holds these numbers.
+    """
+
+    data: np.ndarray
+    other: np.ndarray
+    vectors: np.ndarray
+    kind: int
+
+
+def source(value) -> Source:
+    """The source of an array (n, y, x, c) or of a deferred one."""
+    of = value.of if isinstance(value, NormalizedGradient) else value
+    if getattr(value, "written", None) is not None or not isinstance(of, Normalized):
+        array = written(value)
+        return Source(array, array, np.zeros((7, 0), array.dtype), PLAIN)
+    c, panel = value.shape[-1], width(value.dtype)
+    vectors = np.zeros((7, -(-c // panel) * panel), value.dtype)
+    vectors[: D + 1, :c] = _numbers(value, of)
+    if of is value:
+        return Source(of.x, of.x, vectors, NORMALIZED)
+    return Source(value.grad, of.x, vectors, GRADIENT)
+
+
+def _numbers(value, of: Normalized) -> np.ndarray:
+    """(7, c): the rows of a source's vectors."""
+    gradient = (value.a, value.b, value.d) if of is not value else (0, 0, 0)
+    rows = (of.scale, of.shift, of.low, of.high, *gradient)
+    return np.stack([np.broadcast_to(np.asarray(row, value.dtype), of.scale.shape) for row in rows])
+
+
+def as_it_is(emit: Emitter, data, other, vectors):
+    """PLAIN."""
+    return data
+
+
+def normalized(emit: Emitter, data, other, vectors):
+    """NORMALIZED: a NaN fails both comparisons and stays."""
+    value = emit.multiply_add(data, vectors[SCALE], vectors[SHIFT])
+    value = emit.where("<", value, vectors[LOW], vectors[LOW], value)
+    return emit.where(">", value, vectors[HIGH], vectors[HIGH], value)
+
+
+def gradient(emit: Emitter, data, other, vectors):
+    """GRADIENT."""
+    value, zero = emit.multiply_add(other, vectors[SCALE], vectors[SHIFT]), emit.zero()
+    passed = emit.where(">", value, vectors[LOW], emit.where("<", value, vectors[HIGH], data, zero), zero)
+    return emit.multiply_add(vectors[A], passed, emit.multiply_add(vectors[B], other, vectors[D]))
+
+
+def panel_loader(formula, rows: int):
+    """An intrinsic that loads `count` pixels of one panel: target[pixel · panel] ← formula, the first `rows` vectors.
+
+    Its arguments: data, other, at (the first pixel's element), step (from pixel to pixel), vectors, first (channel),
+    channels (that are left from there), target, target_at, target_step, count.
+    """
+
+    def typer(typing, data, other, at, step, vectors, first, channels, target, target_at, target_step, count):
+        def codegen(context, builder, signature, values):
+            emit = Emitter(builder, context.get_data_type(data.dtype), data.dtype.bitwidth // 8)
+            arrays = [context.make_array(signature.args[i])(context, builder, values[i]) for i in (0, 1, 4, 7)]
+            line = cgutils.unpack_tuple(builder, arrays[2].shape)[1]
+            row_starts = [emit.plus(values[5], emit.times(INDEX(row), line)) for row in range(rows)]
+            table = [
+                [emit.load(arrays[2].data, emit.plus(start, emit.lanes * j), emit.vector) for start in row_starts]
+                for j in range(2)
+            ]
+            starts = [builder.gep(array.data, [place]) for array, place in zip(
+                (arrays[0], arrays[1], arrays[3]), (values[2], values[2], values[8]), strict=True)]  # fmt: skip
+            whole = builder.icmp_signed(">=", values[6], INDEX(2 * emit.lanes))
+            with builder.if_else(whole, likely=True) as (all_channels, some_channels):
+                with all_channels:
+                    _pixels(emit, formula, table, starts, values, None)
+                with some_channels:
+                    _pixels(emit, formula, table, starts, values, values[6])
+            return context.get_dummy_value()
+
+        whole = types.int64
+        return types.void(data, other, whole, whole, vectors, whole, whole, target, whole, whole, whole), codegen
+
+    return intrinsic(typer)
+
+
+def _pixels(emit: Emitter, formula, table, starts, values, channels) -> None:
+    """The loop over pixels; with `channels` only so many elements are read and the others count as 0."""
+    data, other, target = starts
+    with cgutils.for_range(emit.builder, values[10]) as loop:
+        place, end = emit.times(loop.index, values[3]), emit.times(loop.index, values[9])
+        for j in range(2):
+            at = emit.plus(place, emit.lanes * j)
+            if channels is None:
+                loaded = [emit.load(start, at, emit.vector) for start in (data, other)]
+            else:
+                left = emit.builder.sub(channels, INDEX(emit.lanes * j))
+                loaded = [emit.load_first(left, start, at) for start in (data, other)]
+            emit.store(formula(emit, *loaded, table[j]), target, emit.plus(end, emit.lanes * j))
+
+
+copy_pixels, normalize_pixels, pull_pixels = (
+    panel_loader(as_it_is, 0), panel_loader(normalized, HIGH + 1), panel_loader(gradient, D + 1),
+)  # fmt: skip
+
+
+@compiled()
+def load_panel(source, at, step, first, target, target_at, target_step, count):
+    """target (count, panel) ← the channels from `first` of `count` pixels, the first one at element `at`."""
+    channels = source.data.shape[3] - first
+    data, other = source.data, source.other
+    if source.kind == PLAIN:
+        copy_pixels(data, other, at, step, source.vectors, first, channels, target, target_at, target_step, count)
+    elif source.kind == NORMALIZED:
+        normalize_pixels(data, other, at, step, source.vectors, first, channels, target, target_at, target_step, count)
+    else:
+        pull_pixels(data, other, at, step, source.vectors, first, channels, target, target_at, target_step, count)
