@@ -2,61 +2,114 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from . import checks
 from .buffers import empty
+from .channel_plan import Plan, plan
 from .correlation import PARTS
-from .deferred import written
-from .depthwise_loops import backward_channels, convolve_channels, correlate_channels
+from .depthwise_loops import backward_channels, convolve_channels
+from .geometry import Window
 from .jit import COMPILED
 from .panels import Matrix, pack, padded, width
 from .pointwise import add_chunks
 from .table import is_swapped, kernel
 from .threads import run
-from .walk import Walk, columns, forward_walk, gradient_walks, offsets, output_offsets, pixel_offsets
+from .walk import Walk, forward_walk, gradient_walks
 
 if COMPILED:
-    from .sources import source
+    from .sources import PLAIN, Source, source
 
-#: Elements of a panel of a whole image, up to which both gradients share what they load.
-WHOLE = 1 << 16
+#: Elements that a band reads, about, so that they stay in a core's cache; and items of work that occupy all threads.
+BAND, ITEMS = 1 << 15, 8
 
-
-def convolve_channels_into(out, x, walk: Walk, weight: np.ndarray, bias: np.ndarray | None = None) -> None:
-    """`convolve_channels` with a filter (filter_y, filter_x, c) that is still to be packed."""
-    panels = pack(Matrix.of(weight.reshape(-1, x.shape[3])))
-    tables = pixel_offsets(walk, width(x.dtype)), output_offsets(walk, out.shape)
-    work, start = out.size * walk.size_y * walk.size_x, padded(bias, x.shape[3], x.dtype)
-    run(work, convolve_channels, source(x), walk, panels, start, out, *tables)
+#: The shorter side of images from which on their edges are worth rectangles of their own rather than a copy.
+LARGE = 12
 
 
-def backward(x, grad, weight: np.ndarray, window) -> tuple[np.ndarray, np.ndarray]:
-    """Both gradients of whole images, x and grad arrays or deferred ones."""
-    panel, (n, _, in_x, c) = width(x.dtype), x.shape
-    walk = forward_walk(x.shape, window, panel)._replace(band=window.out_y)
-    walks = list(gradient_walks(x.shape, window, panel))
-    top, left = (max(0, *(-getattr(w, name) for w, _ in walks)) for name in ("first_y", "first_x"))
-    halo_y = top + max(window.out_y, *(w.first_y + w.out_y - 1 + w.size_y for w, _ in walks))
-    halo_x = left + max(window.out_x, *(w.first_x + w.out_x - 1 + w.size_x for w, _ in walks))
-    phases, pixels, outputs, filters = [], [], [], []
-    for w, taps in walks:
-        first = (w.first_y + top) * halo_x + w.first_x + left
-        places = sum(map(len, pixels)), sum(map(len, filters)) // max(-(-c // panel) * panel, 1)
-        phases.append((w.out_y * w.out_x, first, w.origin_y * in_x + w.origin_x, w.size_y, w.size_x, *places))
-        pixels.append(offsets(w.out_y, halo_x * panel, w.out_x, panel))
-        outputs.append(offsets(w.out_y, w.step * in_x * c, w.out_x, w.step * c))
-        filters.append(pack(Matrix.of(np.ascontiguousarray(weight[taps][::-1, ::-1]).reshape(-1, c))))
-    dx, wide, depth = empty(x.shape, x.dtype), padded(None, c, x.dtype).size, weight.shape[0] * weight.shape[1]
-    partial, dw = np.zeros((min(PARTS, n), depth, wide), x.dtype), np.empty((depth, c), x.dtype)
-    taps = offsets(walk.size_y, columns(walk) * panel, walk.size_x, panel)
-    run(
-        2 * x.size * depth, backward_channels, source(x), walk, source(grad), np.concatenate(filters),
-        np.array(phases), np.concatenate(pixels), np.concatenate(outputs), (halo_y, halo_x, top * halo_x + left),
-        dx, partial, taps, np.arange(depth) * wide, padded(None, c, x.dtype),
-    )  # fmt: skip
+class Reading(NamedTuple):
+    """How the loops read images: `direct`ly, or a panel at a time in the cache, with margins that make it `extent`."""
+
+    direct: bool
+    margins: tuple[int, int]
+    extent: tuple[int, int]
+
+
+def is_direct(*sources: Source) -> bool:
+    """Whether images are read where they lie: as they are, in whole vectors, and large enough that edges are few."""
+    return all(
+        s.kind == PLAIN and s.data.shape[3] % (width(s.data.dtype) // 2) == 0 and min(s.data.shape[1:3]) >= LARGE
+        for s in sources
+    )
+
+
+def reading(images: Source, direct: bool, walks: list[Walk]) -> Reading:
+    """How images are read by walks: with margins, no tap of theirs leaves the image."""
+    _, in_y, in_x, _ = images.data.shape
+    if direct:
+        return Reading(True, (0, 0), (in_y, in_x))
+    top, left = max(0, *(-w.first_y for w in walks), 0), max(0, *(-w.first_x for w in walks), 0)
+    bottom = max(in_y, *(w.first_y + (w.out_y - 1) * w.stride + w.size_y for w in walks), 0)
+    right = max(in_x, *(w.first_x + (w.out_x - 1) * w.stride + w.size_x for w in walks), 0)
+    return Reading(False, (top, left), (top + bottom, left + right))
+
+
+def plan_over(images: Source, read: Reading, walks: list[Walk], output_shape: tuple[int, ...], bands: int) -> Plan:
+    """The plan of walks over images that are read in this way."""
+    (n, _, _, c), panel = images.data.shape, width(images.data.dtype)
+    step = c if read.direct else panel
+    parts = tuple(
+        walk._replace(
+            band=-(-walk.out_y // bands),
+            first_y=walk.first_y + read.margins[0],
+            first_x=walk.first_x + read.margins[1],
+        )
+        for walk in walks
+    )
+    return plan(parts, (n, *read.extent, c), read.extent[1] * step, step, output_shape, -(-c // panel) * panel)
+
+
+def filters_of(taps: np.ndarray) -> np.ndarray:
+    """Filters (tap, c), packed: (panel, tap, width)."""
+    return pack(Matrix.of(np.ascontiguousarray(taps)))
+
+
+def backward_walks(input_shape: tuple[int, ...], window: Window, weight: np.ndarray) -> tuple[list[Walk], np.ndarray]:
+    """The walks over an output gradient that make the input's, and the taps (tap, c) that they take, last one first."""
+    walks, taps = zip(*gradient_walks(input_shape, window, 1), strict=True)
+    return walks, np.concatenate([weight[part][::-1, ::-1].reshape(-1, weight.shape[2]) for part in taps])
+
+
+def convolve(x, walks: list[Walk], taps: np.ndarray, output_shape, bias=None, low=-np.inf, high=np.inf) -> np.ndarray:
+    """clip(x ⋆ taps + bias, low, high) for an array or a deferred one, in bands of lines that the cache holds."""
+    out = empty(output_shape, x.dtype)
+    if not out.size:
+        return out
+    images = source(x)
+    read = reading(images, is_direct(images), walks)
+    elements = x.size // x.shape[0] // (1 if read.direct else -(-x.shape[3] // width(x.dtype)))
+    bands = max(min(max(-(-elements // BAND), -(-ITEMS // x.shape[0])), output_shape[1]), 1)
+    tables = plan_over(images, read, walks, output_shape, bands)
+    start, zeros = padded(bias, output_shape[3], x.dtype), np.zeros(len(tables.pixels), np.int64)
+    bounds, work = (x.dtype.type(low), x.dtype.type(high)), out.size * len(taps)
+    run(work, convolve_channels, images, *read, tables, bands, filters_of(taps), len(taps), start, zeros, *bounds, out)
+    return out
+
+
+def backward(x, grad, window: Window, size: int, walks: list[Walk], taps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """dx (n, y, x, c) by `walks`, which may be none, and the gradient (size, c) of a filter of so many taps."""
+    images, grads = source(x), source(grad)
+    direct, c, own = is_direct(images, grads), x.shape[3], [forward_walk(x.shape, window, 1)]
+    read, read_grad = reading(images, direct, own), reading(grads, direct, walks)
+    dx, dw, start = empty(x.shape, x.dtype), np.zeros((size, c), x.dtype), padded(None, c, x.dtype)
+    forward, pulled = plan_over(images, read, own, grad.shape, 1), plan_over(grads, read_grad, walks, x.shape, 1)
+    partial = np.zeros((max(min(PARTS, x.shape[0]), 1), size, start.size), x.dtype)
+    tables = (forward, pulled, filters_of(taps), len(taps), start, np.zeros(len(pulled.pixels), np.int64))
+    run(2 * grad.size * size, backward_channels, images, grads, *read, *read_grad[1:], *tables, partial, dx)
     run(partial.size, add_chunks, partial, dw)
-    return dx, dw.reshape(weight.shape)
+    return dx, dw
 
 
 @kernel(formulas=True)
@@ -81,14 +134,13 @@ def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
     [[4.0, 6.0, 4.0], [6.0, 9.0, 6.0], [4.0, 6.0, 4.0]]
     """
     x, weight, bias, window = checks.depthwise_conv2d(x, weight, bias, stride, padding)
-    out = empty((x.shape[0], window.out_y, window.out_x, x.shape[3]), x.dtype)
-    convolve_channels_into(out, x, forward_walk(x.shape, window, width(x.dtype)), weight, bias)
-    return out
+    output_shape = (x.shape[0], window.out_y, window.out_x, x.shape[3])
+    return convolve(x, [forward_walk(x.shape, window, 1)], weight.reshape(-1, x.shape[3]), output_shape, bias)
 
 
 @kernel(formulas=True)
 def depthwise_conv2d_gradients(x, grad, weight, stride=1, padding=0):
-    """Both gradients of `depthwise_conv2d`, of x and of the weight; on small images the two share what they load.
+    """Both gradients of `depthwise_conv2d`, of x and of the weight; the two share what they load.
 
     Parameters
     ----------
@@ -102,9 +154,10 @@ def depthwise_conv2d_gradients(x, grad, weight, stride=1, padding=0):
     arrays of the shapes of x and of weight, of x's dtype
     """
     x, grad, weight, window = checks.depthwise_conv2d_gradients(x, grad, weight, stride, padding)
-    if not is_swapped() and 0 < x.size <= WHOLE * x.shape[0] * x.shape[3] // width(x.dtype) and grad.size:
-        return backward(x, grad, weight, window)
-    grad, x = written(grad), written(x)
+    if not is_swapped():
+        size = weight.shape[0] * weight.shape[1]
+        dx, dw = backward(x, grad, window, size, *backward_walks(x.shape, window, weight))
+        return dx, dw.reshape(weight.shape)
     dx = depthwise_conv2d_input_gradient(grad, weight, x.shape, stride, padding)
     return dx, depthwise_conv2d_weight_gradient(x, grad, weight.shape, stride, padding)
 
@@ -128,10 +181,7 @@ def depthwise_conv2d_input_gradient(grad, weight, input_shape, stride=1, padding
     """
     arguments = checks.depthwise_conv2d_input_gradient(grad, weight, input_shape, stride, padding)
     grad, weight, input_shape, window = arguments
-    out = empty(input_shape, grad.dtype)
-    for walk, taps in gradient_walks(input_shape, window, width(grad.dtype)):
-        convolve_channels_into(out, grad, walk, np.ascontiguousarray(weight[taps][::-1, ::-1]))
-    return out
+    return convolve(grad, *backward_walks(input_shape, window, weight), input_shape)
 
 
 @kernel(formulas=True)
@@ -150,12 +200,5 @@ def depthwise_conv2d_weight_gradient(x, grad, weight_shape, stride=1, padding=0)
     array of `weight_shape`, of x's dtype
     """
     x, grad, weight_shape, window = checks.depthwise_conv2d_weight_gradient(x, grad, weight_shape, stride, padding)
-    panel = width(x.dtype)
-    walk = forward_walk(x.shape, window, panel)
-    bands = -(-walk.out_y // walk.band) * x.shape[0]
-    wide = padded(None, x.shape[3], x.dtype).size
-    depth = walk.size_y * walk.size_x
-    partial = np.zeros((min(PARTS, max(bands, 1)), depth, wide), x.dtype)
-    taps = offsets(walk.size_y, columns(walk) * panel, walk.size_x, panel)
-    run(grad.size * depth, correlate_channels, source(x), walk, source(grad), partial, taps, np.arange(depth) * wide)
-    return np.ascontiguousarray(partial.sum(axis=0)[:, : x.shape[3]]).reshape(weight_shape)
+    none = np.zeros((0, x.shape[3]), x.dtype)
+    return backward(x, grad, window, weight_shape[0] * weight_shape[1], [], none)[1].reshape(weight_shape)

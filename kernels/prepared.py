@@ -8,9 +8,8 @@ import numpy as np
 
 from . import geometry
 from .convolution import ROWS_AT_ONCE, convolve, is_pointwise
-from .depthwise_loops import convolve_channels
+from .depthwise import convolve as convolve_depthwise
 from .panels import Matrix, pack, padded, width
-from .sources import source
 from .threads import run
 from .walk import Walk, forward_walk, output_offsets, pixel_offsets
 
@@ -34,6 +33,7 @@ class Prepared:
         self.window = geometry.window((1, *image), weight.shape[:2], stride, padding)
         self.depthwise = weight.ndim == 3
         self.channels = weight.shape[-1]
+        self.weight = weight
         self.panels = pack(Matrix.of(weight.reshape(-1, self.channels)))
         self.start = padded(bias, self.channels, weight.dtype)
         self.image = image
@@ -42,21 +42,26 @@ class Prepared:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """The convolution of float32 x (n, y, x, cin), C-contiguous and writable: (n, out_y, out_x, cout)."""
+        if self.depthwise:
+            return self._depthwise(x)
         layout = self._layout
         if layout[0] != len(x):
             layout = self._layout = self._lay_out(len(x))
         _, input_shape, walk, output_shape, pixels, outputs = layout
         out = np.empty(output_shape, x.dtype)
-        convolution, images = convolve, x.reshape(input_shape)
-        if self.depthwise:
-            convolution, images = convolve_channels, source(images)
         work = out.size * len(self.panels) // max(self.channels, 1)
-        run(work, convolution, images, walk, self.panels, self.start, out, pixels, outputs)
+        run(work, convolve, x.reshape(input_shape), walk, self.panels, self.start, out, pixels, outputs)
         if self.low is not None:
             np.maximum(out, out.dtype.type(self.low), out=out)
         if self.high is not None:
             np.minimum(out, out.dtype.type(self.high), out=out)
         return out.reshape(len(x), self.window.out_y, self.window.out_x, self.channels)
+
+    def _depthwise(self, x: np.ndarray) -> np.ndarray:
+        low, high = (bound if given is None else given for given, bound in ((self.low, -np.inf), (self.high, np.inf)))
+        walks, taps = [forward_walk(x.shape, self.window, 1)], self.weight.reshape(-1, self.channels)
+        output_shape = (len(x), self.window.out_y, self.window.out_x, self.channels)
+        return convolve_depthwise(x, walks, taps, output_shape, self.start[: self.channels], low, high)
 
     def _lay_out(self, n: int) -> tuple:
         """(n, the input's shape, the walk, the output's shape, offsets of pixels and of outputs) for n images."""

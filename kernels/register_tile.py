@@ -29,9 +29,6 @@ from .jit import ISA
 #: Bytes of a vector, rows of a product's tile: with two vectors a row, the sums and what feeds them fill the registers.
 VECTOR_BYTES, ROWS = {"plain": (16, 6), "avx2": (32, 6), "avx512": (64, 8)}[ISA]
 
-#: Rows of a channels' tile: nine pixels, or the nine taps of a 3×3 filter, and vectors of its wide form.
-CHANNEL_ROWS, CHANNEL_VECTORS = 9, 2 if ISA == "avx512" else 1
-
 INDEX, LANE = ir.IntType(64), ir.IntType(32)
 
 
@@ -102,6 +99,11 @@ class Emitter:
         """In each lane `yes` if a stands in the relation to b, else `no`, for a NaN too."""
         return self.builder.select(self.builder.fcmp_ordered(relation, a, b), yes, no)
 
+    def clip(self, value, low, high):
+        """`value`, at least `low` and at most `high`; a NaN fails both comparisons and stays."""
+        value = self.where("<", value, low, low, value)
+        return self.where(">", value, high, high, value)
+
     def multiply_add(self, a, b, total):
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.{self.suffix}")
@@ -148,11 +150,6 @@ def one_element(emit: Emitter, start, place, vectors: int):
     return [emit.spread(emit.load(start, place, emit.element))] * vectors
 
 
-def one_vector_each(emit: Emitter, start, place, vectors: int):
-    """A depthwise convolution's left: an element for each column."""
-    return [emit.load(start, emit.plus(place, emit.lanes * j), emit.vector) for j in range(vectors)]
-
-
 def tile(rows: int, vectors: int, read_left):
     """An intrinsic that fills one tile; all places and steps are counted in elements.
 
@@ -191,5 +188,3 @@ def tile(rows: int, vectors: int, read_left):
 
 
 product_wide, product_narrow = tile(ROWS, 2, one_element), tile(ROWS, 1, one_element)
-channels_wide = tile(CHANNEL_ROWS, CHANNEL_VECTORS, one_vector_each)
-channels_narrow = tile(CHANNEL_ROWS, 1, one_vector_each)

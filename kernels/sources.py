@@ -46,17 +46,12 @@ def source(value) -> Source:
         return Source(array, array, np.zeros((7, 0), array.dtype), PLAIN)
     c, panel = value.shape[-1], width(value.dtype)
     vectors = np.zeros((7, -(-c // panel) * panel), value.dtype)
-    vectors[: D + 1, :c] = _numbers(value, of)
+    numbers = vectors[:, :c]
+    numbers[SCALE], numbers[SHIFT], numbers[LOW], numbers[HIGH] = of.scale, of.shift, of.low, of.high
     if of is value:
         return Source(of.x, of.x, vectors, NORMALIZED)
+    numbers[A], numbers[B], numbers[D] = value.a, value.b, value.d
     return Source(value.grad, of.x, vectors, GRADIENT)
-
-
-def _numbers(value, of: Normalized) -> np.ndarray:
-    """(7, c): the rows of a source's vectors."""
-    gradient = (value.a, value.b, value.d) if of is not value else (0, 0, 0)
-    rows = (of.scale, of.shift, of.low, of.high, *gradient)
-    return np.stack([np.broadcast_to(np.asarray(row, value.dtype), of.scale.shape) for row in rows])
 
 
 def as_it_is(emit: Emitter, data, other, vectors):
@@ -65,10 +60,8 @@ def as_it_is(emit: Emitter, data, other, vectors):
 
 
 def normalized(emit: Emitter, data, other, vectors):
-    """NORMALIZED: a NaN fails both comparisons and stays."""
-    value = emit.multiply_add(data, vectors[SCALE], vectors[SHIFT])
-    value = emit.where("<", value, vectors[LOW], vectors[LOW], value)
-    return emit.where(">", value, vectors[HIGH], vectors[HIGH], value)
+    """NORMALIZED."""
+    return emit.clip(emit.multiply_add(data, vectors[SCALE], vectors[SHIFT]), vectors[LOW], vectors[HIGH])
 
 
 def gradient(emit: Emitter, data, other, vectors):

@@ -19,7 +19,9 @@ def stretch(channels: int) -> int:
 
 def repeated(vector: np.ndarray, dtype) -> np.ndarray:
     """A number a channel, again and again, as long as a stretch."""
-    return np.tile(vector.astype(dtype), stretch(len(vector)) // len(vector))
+    out = np.empty(stretch(len(vector)), dtype)
+    out.reshape(-1, len(vector))[...] = vector
+    return out
 
 
 def chunk_count(x: np.ndarray) -> int:
