@@ -105,10 +105,8 @@ def emit_line(emit: Emitter, vectors: int, operands) -> None:
     """Emit a line of outputs of a 3×3 filter, whose taps stay in registers while the loop runs over the pixels."""
     builder = emit.builder
     left, line, tap_step, step, count, taps, tap_width, start, out, out_step, channels, low, high = operands
-    filters = [
-        [emit.load(taps, emit.plus(emit.times(INDEX(k), tap_width), emit.lanes * j), emit.vector) for j in range(vectors)]
-        for k in range(9)
-    ]  # fmt: skip
+    places = [emit.times(INDEX(k), tap_width) for k in range(9)]
+    filters = [[emit.load(taps, emit.plus(at, emit.lanes * j), emit.vector) for j in range(vectors)] for at in places]
     biases = [emit.load(start, INDEX(emit.lanes * j), emit.vector) for j in range(vectors)]
     lowest, highest = emit.spread(low), emit.spread(high)
     whole = builder.icmp_signed(">=", channels, INDEX(vectors * emit.lanes))

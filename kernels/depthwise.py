@@ -16,17 +16,18 @@ from .jit import COMPILED
 from .panels import Matrix, pack, padded, width
 from .pointwise import add_chunks
 from .table import is_swapped, kernel
-from .threads import run
+from .threads import run, scratch
 from .walk import Walk, forward_walk, gradient_walks
 
 if COMPILED:
     from .sources import PLAIN, Source, source
 
-#: Elements that a band reads, about, so that they stay in a core's cache; and items of work that occupy all threads.
-BAND, ITEMS = 1 << 15, 8
+#: Elements that a band reads, about, so that they stay in a core's cache: where they lie, or in the panels of a copy;
+#: and items of work that occupy all threads.
+BAND, PANELS, ITEMS = 1 << 17, 1 << 15, 8
 
 #: The shorter side of images from which on their edges are worth rectangles of their own rather than a copy.
-LARGE = 12
+LARGE = 20
 
 
 class Reading(NamedTuple):
@@ -35,6 +36,10 @@ class Reading(NamedTuple):
     direct: bool
     margins: tuple[int, int]
     extent: tuple[int, int]
+
+    def elements(self, dtype) -> int:
+        """Elements of a panel of an image in the cache."""
+        return 0 if self.direct else self.extent[0] * self.extent[1] * width(dtype)
 
 
 def is_direct(*sources: Source) -> bool:
@@ -90,11 +95,26 @@ def convolve(x, walks: list[Walk], taps: np.ndarray, output_shape, bias=None, lo
     images = source(x)
     read = reading(images, is_direct(images), walks)
     elements = x.size // x.shape[0] // (1 if read.direct else -(-x.shape[3] // width(x.dtype)))
-    bands = max(min(max(-(-elements // BAND), -(-ITEMS // x.shape[0])), output_shape[1]), 1)
+    bands = -(-elements // (BAND if read.direct else PANELS))
+    bands = max(min(max(bands, -(-ITEMS // x.shape[0])), output_shape[1]), 1)
     tables = plan_over(images, read, walks, output_shape, bands)
     start, zeros = padded(bias, output_shape[3], x.dtype), np.zeros(len(tables.pixels), np.int64)
     bounds, work = (x.dtype.type(low), x.dtype.type(high)), out.size * len(taps)
-    run(work, convolve_channels, images, *read, tables, bands, filters_of(taps), len(taps), start, zeros, *bounds, out)
+    run(
+        work,
+        convolve_channels,
+        images,
+        *read,
+        tables,
+        bands,
+        filters_of(taps),
+        len(taps),
+        start,
+        zeros,
+        *bounds,
+        scratch(read.elements(x.dtype), x.dtype),
+        out,
+    )
     return out
 
 
@@ -106,8 +126,9 @@ def backward(x, grad, window: Window, size: int, walks: list[Walk], taps: np.nda
     dx, dw, start = empty(x.shape, x.dtype), np.zeros((size, c), x.dtype), padded(None, c, x.dtype)
     forward, pulled = plan_over(images, read, own, grad.shape, 1), plan_over(grads, read_grad, walks, x.shape, 1)
     partial = np.zeros((max(min(PARTS, x.shape[0]), 1), size, start.size), x.dtype)
+    panels = scratch(read.elements(x.dtype) + read_grad.elements(x.dtype), x.dtype)
     tables = (forward, pulled, filters_of(taps), len(taps), start, np.zeros(len(pulled.pixels), np.int64))
-    run(2 * grad.size * size, backward_channels, images, grads, *read, *read_grad[1:], *tables, partial, dx)
+    run(2 * grad.size * size, backward_channels, images, grads, *read, *read_grad[1:], *tables, panels, partial, dx)
     run(partial.size, add_chunks, partial, dw)
     return dx, dw
 

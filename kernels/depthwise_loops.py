@@ -28,6 +28,8 @@ from .channel_plan import (
 from .jit import COMPILED, compiled, prange
 
 if COMPILED:
+    from numba import get_thread_id
+
     from .channel_tile import ROWS as TILE
     from .channel_tile import VECTORS, channels_narrow, channels_wide, line_narrow, line_wide
     from .moves import clear, panel_width
@@ -99,6 +101,8 @@ def convolve_rectangles(
     panel, stride, size_x = panel_width(out), walks[walk, STRIDE], walks[walk, SIZE_X]
     for row in range(walks[walk, ROWS], walks[walk, ROWS_END]):
         begin, end = max(rows[row, BEGIN], first), min(rows[row, END], last)
+        if begin >= end:
+            continue
         y = walks[walk, FIRST_Y] + begin * stride + rows[row, TAP]
         for column in range(walks[walk, COLUMNS], walks[walk, COLUMNS_END]):
             left_column = columns[column, BEGIN]
@@ -123,7 +127,7 @@ def convolve_rectangles(
 
 @compiled()
 def load_padded(x, image, channel, top, lines, margins, padded_x, panel, target):
-    """target (lines, padded_x, panel) ← a panel of channels of an image with `margins` (top, left) of zeros around it."""
+    """target (lines, padded_x, panel) ← a panel of channels of an image with `margins` (top, left) of zeros around."""
     _, in_y, in_x, c = x.data.shape
     above, left = margins
     for line in range(lines):
@@ -149,7 +153,7 @@ def band_lines(walks, band, bands, in_y):
 
 
 @compiled(parallel=True)
-def convolve_channels(x, direct, margins, extent, plan, bands, filters, taps, start, zeros, low, high, out):
+def convolve_channels(x, direct, margins, extent, plan, bands, filters, taps, start, zeros, low, high, panels, out):
     """out (n, y, x, c) ← clip(x ⋆ filters + start, low, high) by the walks of a plan, which have so many taps.
 
     With `direct` the image is read where it lies. Otherwise the panel under a band is computed in the cache, with
@@ -162,7 +166,7 @@ def convolve_channels(x, direct, margins, extent, plan, bands, filters, taps, st
     for item in prange(n * bands):
         image, band = np.int64(item) // bands, np.int64(item) % bands
         top, bottom = band_lines(walks, band, bands, padded_y)
-        scratch = np.empty(0 if direct else (bottom - top) * padded_x * panel, out.dtype)
+        scratch = panels[get_thread_id()]
         for channel in range(0, c, panel):
             left, line, step, left_at = images, in_x * c, c, image * in_y * in_x * c + channel
             if not direct:
@@ -198,7 +202,7 @@ def correlate_rectangles(left, left_at, line, step, plan, grad, grad_at, grad_li
 @compiled(parallel=True)
 def backward_channels(
     x, grad, direct, margins, extent, grad_margins, grad_extent, forward, backward, filters, taps, start, zeros,
-    partial, dx,
+    panels, partial, dx,
 ):  # fmt: skip
     """partial (chunk, filter_y·filter_x, c) ← each chunk of images' weight gradient; dx (n, y, x, c) by `backward`.
 
@@ -219,8 +223,8 @@ def backward_channels(
         left, right, line, step, grad_line, grad_step = images, grads, in_x * c, c, out_x * c, c
         inside = 0
         if not direct:
-            left = np.empty(padded_y * padded_x * panel, partial.dtype)
-            right = np.empty(around_y * around_x * panel, partial.dtype)
+            left = panels[get_thread_id(), : padded_y * padded_x * panel]
+            right = panels[get_thread_id(), padded_y * padded_x * panel :]
             line, step, grad_line, grad_step = padded_x * panel, panel, around_x * panel, panel
             inside = grad_margins[0] * grad_line + grad_margins[1] * panel
         for image in range(chunk * n // chunks, (chunk + 1) * n // chunks):

@@ -13,9 +13,11 @@ import numpy as np
 from .buffers import empty
 from .jit import COMPILED, compiled, prange
 from .panels import Matrix, multiply, pack, padded, width
-from .threads import run
+from .threads import run, scratch
 
 if COMPILED:
+    from numba import get_thread_id
+
     from .moves import panel_width
     from .sources import load_panel, source
 
@@ -35,7 +37,7 @@ def load_block(source, first, count, block):
 
 
 @compiled(parallel=True)
-def pointwise_forward(x, weight, start, out, rows, out_rows):
+def pointwise_forward(x, weight, start, out, rows, out_rows, blocks):
     """out (pixel, cout) ← x (pixel, cin) · packed (cin, cout) + start, a block of pixels at a time."""
     pixels, cout = out.shape
     flat, panel = out.reshape(-1), panel_width(out)
@@ -43,14 +45,14 @@ def pointwise_forward(x, weight, start, out, rows, out_rows):
     for item in prange((pixels + BLOCK - 1) // BLOCK):
         first = np.int64(item) * BLOCK
         count = min(BLOCK, pixels - first)
-        block = np.empty(panels * BLOCK * panel, out.dtype)
+        block = blocks[get_thread_id()]
         load_block(x, first, count, block)
         depth = (panels, count * panel, panel, 1)
         multiply(block, 0, rows, count, depth, weight, start, 0, 0, flat, first * cout, out_rows, cout)
 
 
 @compiled(parallel=True)
-def pointwise_backward(x, grad, transposed, start, dx, partial, rows, dx_rows, sum_rows):
+def pointwise_backward(x, grad, transposed, start, dx, partial, rows, dx_rows, sum_rows, blocks):
     """dx (pixel, cin) ← grad · packed Wᵀ; partial (chunk, cin, cout filled up) ← each chunk's xᵀ · grad."""
     pixels, cin = dx.shape
     chunks, _, wide = partial.shape
@@ -59,7 +61,8 @@ def pointwise_backward(x, grad, transposed, start, dx, partial, rows, dx_rows, s
     for item in prange(chunks):
         chunk = np.int64(item)
         begin, end = chunk * pixels // chunks, (chunk + 1) * pixels // chunks
-        a, dy = np.empty(x_panels * BLOCK * panel, dx.dtype), np.empty(grad_panels * BLOCK * panel, dx.dtype)
+        thread = get_thread_id()
+        a, dy = blocks[thread, : x_panels * BLOCK * panel], blocks[thread, x_panels * BLOCK * panel :]
         taps = np.empty(cin, np.int64)
         partial[chunk] = 0
         for first in range(begin, end, BLOCK):
@@ -105,7 +108,7 @@ def forward(x, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     cin, cout = weight.shape
     pixels = x.size // cin
     out = empty((pixels, cout), x.dtype)
-    tables = row_table(width(x.dtype)), row_table(cout)
+    tables = row_table(width(x.dtype)), row_table(cout), scratch(BLOCK * padded(None, cin, x.dtype).size, x.dtype)
     run(x.size * cout, pointwise_forward, source(x), packed(weight), padded(bias, cout, x.dtype), out, *tables)
     return out.reshape(*x.shape[:3], cout)
 
@@ -118,8 +121,9 @@ def backward(x, grad, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     chunks = max(min(max(PARTIAL // (cin * wide), FEWEST), MOST, -(-pixels // BLOCK)), 1)
     partial = empty((chunks, cin, wide), x.dtype)
     transposed = packed(weight.T if cout % width(x.dtype) == 0 else np.ascontiguousarray(weight.T))
-    tables = row_table(width(x.dtype)), row_table(cin), row_table(wide, cin)
     start = padded(None, cin, x.dtype)
+    blocks = scratch(BLOCK * (start.size + wide), x.dtype)
+    tables = row_table(width(x.dtype)), row_table(cin), row_table(wide, cin), blocks
     run(2 * x.size * cout, pointwise_backward, source(x), source(grad), transposed, start, dx, partial, *tables)
     run(partial.size, add_chunks, partial, dw)
     return dx.reshape(x.shape), dw

@@ -13,10 +13,13 @@ import threading
 import warnings
 from collections.abc import Callable
 
+import numpy as np
+
+from .buffers import empty
 from .jit import COMPILED
 
 if COMPILED:
-    from numba import get_num_threads, set_num_threads, threading_layer
+    from numba import config, get_num_threads, set_num_threads, threading_layer
 
 # GNU OpenMP's threads wait for one another by spinning, for milliseconds. Where another process holds the core that the
 # late one needs, each loop then takes that long: a step of training beside another training took 17 times as long as
@@ -55,6 +58,11 @@ def lost() -> bool:
 def thread_count() -> int:
     """How many threads kernels run on."""
     return get_num_threads() if COMPILED and not _State.lost else 1
+
+
+def scratch(size: int, dtype) -> np.ndarray:
+    """Memory for all threads, (thread, size): a thread works in the row of its `get_thread_id()`."""
+    return empty((config.NUMBA_NUM_THREADS, size), dtype)
 
 
 def run(work: int, kernel: Callable, *arguments) -> None:
