@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,11 +24,27 @@ def kernel(function: Callable) -> Callable:
 
     @wraps(function)
     def call(*arguments, **keywords):
-        own = function if jit.COMPILED and not threads.lost() else twin
-        return _swapped.get().get(name, own)(*arguments, **keywords)
+        chosen = _swapped.get().get(name) or _own(function, twin)
+        return chosen(*arguments, **keywords)
 
     KERNELS[name] = call
     return call
+
+
+class _Told:
+    """Whether this process has heard that its kernels are slow."""
+
+    plain = False
+
+
+def _own(function: Callable, twin: Callable) -> Callable:
+    """The compiled function, or its twin where nothing is compiled; the first one in a process says so."""
+    if jit.COMPILED:
+        return twin if threads.lost() else function
+    if not _Told.plain:
+        _Told.plain = True
+        warnings.warn(f"kernels run as plain NumPy, slowly: {jit.why_plain()}", RuntimeWarning, stacklevel=3)
+    return twin
 
 
 def is_swapped() -> bool:
