@@ -66,7 +66,7 @@ GEOMETRIES = (
     Geometry(2, 9, 7, 5, 19, stride=2, padding=(0, 2, 1, 0), bias=True),
     Geometry(1, 8, 8, 3, 32, stride=2, padding="same"),
     Geometry(3, 11, 13, 16, 17, stride=3, padding=0),
-    Geometry(1, 17, 19, 45, 64, bias=True),
+    Geometry(1, 9, 17, 45, 64, bias=True),
     Geometry(1, 6, 6, 33, 7, 2, 2, stride=2, padding=0),
     Geometry(1, 7, 9, 4, 5, 1, 3, padding="same"),
     Geometry(1, 9, 7, 4, 5, 3, 2, padding=2, bias=True),

@@ -40,7 +40,7 @@ def product_calls_int8(random: Bytes, m: int, k: int, n: int) -> Iterator[Call]:
     """A product of bytes, and both kinds of linear layer."""
     a, b = random.activations(m, k), random.weights(k, n)
     yield "gemm_int8", (a, b)
-    if n:
+    if k and n:
         bias, multiplier, shift = random.rescaling(n)
         yield "linear_int8", (a, b, random.zero_point(), bias, multiplier, shift, random.zero_point())
         yield "logits_int8", (a, b, random.zero_point(), bias, random.rng.random(n).astype(np.float32))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 OURS = "tinyslim"
+#: Columns that the widest table takes.
+LEAST_WIDTH = 150
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,8 @@ class Comparison:
     @property
     def ratios(self) -> dict[str, float]:
         """The geometric mean of our time over each peer's that did all of the work, and over the best one's."""
-        names = [
-            name for name in self.rows[0].timings if name != OURS and all(name in row.timings for row in self.rows)
-        ]
+        everyone = self.rows[0].timings if self.rows else {}
+        names = [name for name in everyone if name != OURS and all(name in row.timings for row in self.rows)]
         means = {
             name: geometric_mean(row.timings[OURS].median / row.timings[name].median for row in self.rows)
             for name in names
@@ -149,8 +150,8 @@ def print_comparisons(comparisons: Sequence[Comparison], full: bool) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)
+    # A table that is cut off tells less than one whose lines wrap.
+    console.width = max(console.width, LEAST_WIDTH)
     for comparison in comparisons:
         console.print(comparison.full_table() if full else comparison.brief_table())
         for note in comparison.notes:

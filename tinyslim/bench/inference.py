@@ -36,22 +36,22 @@ def compare_models(peers: Peers, repeats: int = 20, batches=(1, 16), side: int =
         Those of `networks.mobilenet_programs`.
     """
     notes = start(peers)
-    programs = dict(zip((FLOAT, INT8), mobilenet_programs(side, **settings), strict=True))
+    programs = mobilenet_programs(side, **settings)
     rows = []
     for batch in batches:
-        x = random_images(batch, programs[FLOAT].input_shape)
-        contenders = {kind: {OURS: partial(program.run, x)} for kind, program in programs.items()}
-        found, told = peer_networks(peers, programs[FLOAT], x)
+        x = random_images(batch, programs.float32.input_shape)
+        contenders = {kind: {OURS: partial(getattr(programs, kind).run, x)} for kind in (FLOAT, INT8)}
+        found, told = peer_networks(peers, programs.float32, x)
         notes += [note for note in told if note not in notes]
         for kind in contenders:
-            check_logits(kind, programs[kind].run(x), found[kind])
+            check_logits(kind, contenders[kind][OURS](), found[kind])
             contenders[kind] |= found[kind]
-        rows += _rows(batch, contenders, repeats)
+        rows += _rows(f"batch {batch}", contenders, repeats, batch * programs.operations)
     title = f"MobileNetV1 {settings.get('width', 1.0)}, images of {side}×{side}×3"
     return [Comparison(title, rows, notes=notes)]
 
 
-def _rows(batch: int, contenders: dict[str, dict[str, Callable]], repeats: int) -> list[Row]:
+def _rows(work: str, contenders: dict[str, dict[str, Callable]], repeats: int, operations: int) -> list[Row]:
     """All contenders of one batch by turns, float32 and int8 together, so that ours can be compared too."""
     functions = {(kind, name): run for kind, runs in contenders.items() for name, run in runs.items()}
     timings = by_turns(functions, repeats)
@@ -61,7 +61,7 @@ def _rows(batch: int, contenders: dict[str, dict[str, Callable]], repeats: int) 
         figures = {}
         if kind == INT8:
             figures = {"ours, int8 / float32": mine[OURS].median / timings[FLOAT, OURS].median}
-        rows.append(Row(f"{kind}, batch {batch}", mine, figures=figures))
+        rows.append(Row(f"{kind}, {work}", mine, operations, figures))
     return rows
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 
 from tinyslim import kernels
 
-from .cases import Normal, depthwise_calls
 from .comparison import OURS, Comparison, Row
 from .kernel_peers import peer_functions, torch_forward_and_backward
 from .machine import set_threads
-from .peers import Peers, openblas_note
+from .peers import Peers, openblas_notes
 from .timing import by_turns, same_memory
-from .trial import check_kernel
-from .work import Work, convolution_operations, depthwise_convolutions, typical_work
+from .trial import check_kernel, title_of
+from .work import Work, small_work, typical_work
+
+#: Seconds that a call of a user's own kernel may take, or it is not timed on that work.
+PATIENCE = 1.0
 
 TITLES = {
     "gemm": "float32 products of MobileNetV1's pointwise convolutions at 224",
@@ -34,38 +37,46 @@ def compare_kernels(peers: Peers, repeats: int = 20) -> list[Comparison]:
         Calls that count.
     """
     memory = start(peers)
-    comparisons = [_compare("gemm", peers, repeats, [*memory, *openblas_note()])]
+    comparisons = [_compare("gemm", peers, repeats, [*memory, *openblas_notes(peers.threads)])]
     comparisons += [_compare("depthwise_conv2d", peers, repeats, memory), depthwise_training(peers, repeats, memory)]
     comparisons += [_compare("conv2d", peers, repeats, memory), _compare("gemm_int8", peers, repeats, memory)]
     return comparisons
 
 
-def compare_kernel(name: str, peers: Peers, repeats: int = 20, own: Callable | None = None) -> Comparison:
-    """Time one kernel on typical shapes; a function of a user's own is checked first and then timed beside it.
+def compare_kernel(name: str, peers: Peers, repeats: int = 20) -> Comparison:
+    """Time one kernel, a key of `kernels.table.KERNELS`, on typical shapes."""
+    return _compare(name, peers, repeats, start(peers))
+
+
+def compare_own_kernel(name: str, own: Callable, peers: Peers, repeats: int = 20) -> Comparison:
+    """Check a function of a user's own on all test cases, and time it beside the kernel whose place it takes.
 
     Parameters
     ----------
     name : str
         A key of `kernels.table.KERNELS`.
+    own : callable
+        With that kernel's arguments.
     peers : Peers
     repeats : int
-    own : callable, optional
-        With the kernel's arguments.
 
     Raises
     ------
     KernelError
-        When `own` is wrong.
+        When `own` is wrong. It is not timed then.
     """
-    if name not in kernels.table.KERNELS:
-        raise ValueError(f"no kernel is named {name!r}; there are {', '.join(sorted(kernels.table.KERNELS))}")
     notes = start(peers)
-    if own is None:
-        return _compare(name, peers, repeats, notes)
     passed = check_kernel(name, own)
-    title = getattr(own, "__name__", "the kernel")
-    notes = [f"{title} agrees with kernels.reference.{name} on all {passed} test cases", *notes]
-    return _compare(name, peers, repeats, notes, {title if title != OURS else "yours": own})
+    title = title_of(own)
+    told = [f"{title} agrees with kernels.reference.{name} on all {passed.cases} test cases"]
+    rows = []
+    for work in chain(small_work(name), typical_work(name)):
+        if passed.seconds(work) > PATIENCE:
+            told.append(f"{work.label} is left out: {title} would take about {passed.seconds(work):,.0f} s a call")
+        else:
+            rows.append(_row(work, peers, repeats, {title: own}))
+    told.append(f"to run it under the whole engine: with kernels.use({name}=…): …")
+    return Comparison(f"{title} beside {name}", rows, _unit(name), [*told, *notes])
 
 
 def start(peers: Peers) -> list[str]:
@@ -77,15 +88,18 @@ def start(peers: Peers) -> list[str]:
     return [f"{peers.threads} threads each, one process, by turns; {memory}", *peers.notes]
 
 
-def _compare(name: str, peers: Peers, repeats: int, notes: list[str], own: dict | None = None) -> Comparison:
-    rows = [_row(work, peers, repeats, own or {}) for work in typical_work(name)]
-    unit = "GOP/s" if "int8" in name else "GFLOP/s"
-    return Comparison(TITLES.get(name, name), rows, unit, notes)
+def _compare(name: str, peers: Peers, repeats: int, notes: list[str]) -> Comparison:
+    rows = [_row(work, peers, repeats) for work in typical_work(name)]
+    return Comparison(TITLES.get(name, name), rows, _unit(name), notes)
 
 
-def _row(work: Work, peers: Peers, repeats: int, own: dict[str, Callable]) -> Row:
+def _unit(name: str) -> str:
+    return "GOP/s" if "int8" in name else "GFLOP/s"
+
+
+def _row(work: Work, peers: Peers, repeats: int, own: dict[str, Callable] | None = None) -> Row:
     functions = {OURS: partial(getattr(kernels, work.kernel), *work.arguments)}
-    functions |= {title: partial(function, *work.arguments) for title, function in own.items()}
+    functions |= {title: partial(function, *work.arguments) for title, function in (own or {}).items()}
     functions |= peer_functions(work.kernel, work.arguments, peers)
     return Row(work.label, by_turns(functions, repeats), work.operations)
 
@@ -93,17 +107,12 @@ def _row(work: Work, peers: Peers, repeats: int, own: dict[str, Callable]) -> Ro
 def depthwise_training(peers: Peers, repeats: int, notes: list[str]) -> Comparison:
     """Depthwise convolutions, forward and both gradients."""
     rows = []
-    for label, place in depthwise_convolutions():
-        (_, forward), (_, to_input), (_, to_weight) = depthwise_calls(Normal("float32"), place)
-        grad, weight = to_input[:2]
-
-        def both(forward=forward, to_input=to_input, to_weight=to_weight):
-            kernels.depthwise_conv2d(*forward)
-            kernels.depthwise_conv2d_input_gradient(*to_input)
-            kernels.depthwise_conv2d_weight_gradient(*to_weight)
-
-        functions = {OURS: both}
+    names = [f"depthwise_conv2d{ending}" for ending in ("", "_input_gradient", "_weight_gradient")]
+    for forward, to_input, to_weight in zip(*map(typical_work, names), strict=True):
+        calls = [partial(getattr(kernels, work.kernel), *work.arguments) for work in (forward, to_input, to_weight)]
+        functions = {OURS: lambda calls=calls: [call() for call in calls]}
         if peers.torch:
-            functions |= torch_forward_and_backward(peers.torch, forward[0], weight, grad, place.stride, place.padding)
-        rows.append(Row(label, by_turns(functions, repeats), 3 * convolution_operations(place, depthwise=True)))
+            x, weight, _, *place = forward.arguments
+            functions |= torch_forward_and_backward(peers.torch, x, weight, to_input.arguments[0], *place)
+        rows.append(Row(forward.label, by_turns(functions, repeats), 3 * forward.operations))
     return Comparison("depthwise convolutions of MobileNetV1 at 224, forward + backward", rows, notes=notes)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 import tinyslim
-from tinyslim import models, no_grad, quant
+from tinyslim import graph, models, no_grad, quant
+from tinyslim.deploy import Program
+
+
+class Programs(NamedTuple):
+    """A network as a float32 and as an int8 Program, and the operations that one image takes."""
+
+    float32: Program
+    int8: Program
+    operations: int
 
 
 def random_images(batch: int, shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
@@ -13,8 +24,8 @@ def random_images(batch: int, shape: tuple[int, int, int], seed: int = 0) -> np.
     return np.random.default_rng(seed).standard_normal((batch, *shape), np.float32)
 
 
-def mobilenet_programs(side: int = 224, width: float = 1.0, num_classes: int = 1000) -> tuple:
-    """MobileNetV1 as a float32 Program and as an int8 one.
+def mobilenet_programs(side: int = 224, width: float = 1.0, num_classes: int = 1000) -> Programs:
+    """MobileNetV1 with random weights.
 
     Parameters
     ----------
@@ -31,4 +42,5 @@ def mobilenet_programs(side: int = 224, width: float = 1.0, num_classes: int = 1
         example = batch[:1]
         prepared = quant.prepare(model.eval(), example)
         prepared.train()(batch)
-    return tinyslim.freeze(model.eval(), example), tinyslim.freeze(prepared.eval(), example)
+    operations = graph.summary(model.eval(), example).flops
+    return Programs(tinyslim.freeze(model, example), tinyslim.freeze(prepared.eval(), example), operations)

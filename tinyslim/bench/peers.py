@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-NAMES = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
+NAMES = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime (onnxruntime and onnx)"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ def load_peers(wanted: bool, threads: int = 2) -> Peers:
     return Peers(**found, threads=threads, left_out=tuple(NAMES[name] for name in NAMES if name not in found))
 
 
-def openblas_note() -> list[str]:
-    """A warning where NumPy's OpenBLAS was told to take other code than this processor's best."""
-    pinned = os.environ.get("OPENBLAS_CORETYPE")
-    return [f"OPENBLAS_CORETYPE is {pinned!r}: NumPy's products may be slower than they could be"] if pinned else []
+def openblas_notes(threads: int) -> list[str]:
+    """Warnings where NumPy's OpenBLAS runs other code than this processor's best, or on other threads than all."""
+    pinned, count = os.environ.get("OPENBLAS_CORETYPE"), os.environ.get("OPENBLAS_NUM_THREADS", os.cpu_count())
+    notes = [f"OPENBLAS_CORETYPE is {pinned!r}: NumPy's products may be slower than they could be"] if pinned else []
+    if str(count) != str(threads):
+        notes.append(f"NumPy's OpenBLAS runs on {count} threads: set OPENBLAS_NUM_THREADS={threads}")
+    return notes

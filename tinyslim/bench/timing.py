@@ -11,8 +11,10 @@ from dataclasses import dataclass
 #: Seconds between two functions' turns: threads that one left spinning fall asleep before the next one is timed.
 #: OpenBLAS's spin longest, for 2^26 cycles.
 PAUSE = 0.05
-#: Seconds that a warm-up takes at least.
-WARM_UP = 0.01
+#: Seconds that a warm-up takes at least: with fewer, the first calls that count are the slowest.
+WARM_UP = 0.05
+#: Seconds of a stretch of calls that count, at least: short ones are called more often.
+STRETCH = 0.005
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ def by_turns(functions: dict[str, Callable], repeats: int = 20, warm_up: int = 3
     functions
         By name; each is called without arguments.
     repeats, warm_up, turns : int
-        Calls that count, rounded up to a multiple of `turns`, calls at least before each stretch that don't, and
-        stretches. Before each stretch nothing runs for a moment.
+        Calls that count, calls before each stretch that don't, and stretches; more calls where they are short.
+        Before each stretch nothing runs for a moment.
     """
     if repeats < 1:
         raise ValueError(f"`repeats` (={repeats}) must be at least 1")
@@ -72,21 +74,27 @@ def by_turns(functions: dict[str, Callable], repeats: int = 20, warm_up: int = 3
         for name, function in functions.items():
             time.sleep(PAUSE)
             _warm_up(function, warm_up)
-            for _ in range(-(-repeats // turns)):
-                start = time.perf_counter()
-                function()
-                seconds[name].append(time.perf_counter() - start)
+            seconds[name] += _stretch(function, -(-repeats // turns))
     return {name: Timing.of(values) for name, values in seconds.items()}
 
 
 def _warm_up(function: Callable, calls: int) -> None:
     """Call it `calls` times, and further until `WARM_UP` seconds are over."""
     end = time.perf_counter() + WARM_UP
-    while calls > 0:
+    while calls > 0 or time.perf_counter() < end:
         function()
         calls -= 1
-        if calls == 0 and time.perf_counter() < end:
-            calls = 1
+
+
+def _stretch(function: Callable, calls: int) -> list[float]:
+    """Seconds of `calls` calls, and of further ones until `STRETCH` seconds are over."""
+    seconds: list[float] = []
+    end = time.perf_counter() + STRETCH
+    while len(seconds) < calls or time.perf_counter() < end:
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return seconds
 
 
 def same_memory() -> bool:

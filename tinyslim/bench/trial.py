@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import importlib.util
 import inspect
+import math
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from tinyslim.kernels.table import KERNELS
 
 from .cases import Call, float_calls
 from .cases_int8 import integer_calls
+from .work import Work
 
 #: Multiples of the dtype's rounding, relative to the largest value, that a sum in another order may be off.
 ROUNDINGS = 400
@@ -45,7 +48,10 @@ def load_kernel(where: str) -> Callable:
     module = importlib.util.module_from_spec(specification)
     # Numba looks a cached function's module up by its name.
     sys.modules[module_name] = module
-    specification.loader.exec_module(module)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"`kernel` (={where!r}): {path} can't be run: {type(error).__name__}: {error}") from error
     found = getattr(module, name, None)
     if not callable(found):
         there = [other for other, value in vars(module).items() if inspect.isroutine(value)]
@@ -53,7 +59,12 @@ def load_kernel(where: str) -> Callable:
     return found
 
 
-def cases(name: str) -> Iterator[tuple]:
+def title_of(function: Callable) -> str:
+    """What a user's kernel is called in messages and tables."""
+    return f"your {getattr(function, '__name__', 'kernel')}"
+
+
+def arguments_of(name: str) -> Iterator[tuple]:
     """The arguments on which the kernel called `name` is compared with its twin: float32, float64 or bytes."""
     if name not in KERNELS:
         raise ValueError(f"no kernel is named {name!r}; there are {', '.join(sorted(KERNELS))}")
@@ -105,6 +116,8 @@ def difference(got, expected) -> Mismatch | None:
             return Mismatch("number of results", None, len(expected), found)
         pairs = (difference(mine, twin) for mine, twin in zip(got, expected, strict=True))
         return next((found for found in pairs if found), None)
+    if isinstance(expected, float) and isinstance(got, float | np.floating):
+        got, expected = np.float64(got), np.float64(expected)
     if not isinstance(got, np.ndarray | np.generic):
         return Mismatch("type", None, "an array", type(got).__name__)
     for what, mine, twin in (("shape", got.shape, np.shape(expected)), ("dtype", got.dtype, expected.dtype)):
@@ -123,7 +136,27 @@ def _first_wrong(got: np.ndarray, expected: np.ndarray) -> Mismatch | None:
     return Mismatch("value", index, expected[index], got[index], int(wrong.sum()), wrong.size)
 
 
-def check_kernel(name: str, function: Callable) -> int:
+@dataclass(frozen=True)
+class Passed:
+    """A kernel that is right.
+
+    Attributes
+    ----------
+    cases : int
+        On how many cases.
+    seconds_per_size : float
+        The least that a case took for one of `Work.size`.
+    """
+
+    cases: int
+    seconds_per_size: float
+
+    def seconds(self, work: Work) -> float:
+        """About how long this work will take, at most."""
+        return self.seconds_per_size * work.size
+
+
+def check_kernel(name: str, function: Callable) -> Passed:
     """Compare `function` with the reference of the kernel called `name`, on every case.
 
     Parameters
@@ -134,38 +167,45 @@ def check_kernel(name: str, function: Callable) -> int:
 
     Returns
     -------
-    int
-        How many cases it passed: all.
+    Passed
 
     Raises
     ------
     KernelError
         Tells the first case on which it is wrong, raises, or changes its arguments.
     """
-    passed = 0
-    for arguments in cases(name):
-        expected = getattr(reference, name)(*arguments)
-        fault = _fault(function, arguments, expected)
+    passed, fastest = 0, math.inf
+    for arguments in arguments_of(name):
+        given, start = copy.deepcopy(arguments), time.perf_counter()
+        try:
+            got = function(*given)
+        except Exception as error:
+            fault = f"it raises {type(error).__name__}{_place(error)}: {error}"
+        else:
+            size = Work(name, "", arguments).size
+            fastest = min(fastest, (time.perf_counter() - start) / size if size else math.inf)
+            fault = _fault(got, getattr(reference, name)(*arguments), given, arguments)
         if fault:
-            title = getattr(function, "__name__", "the kernel")
-            raise KernelError(f"{title} is wrong on case {passed + 1}: {describe(name, arguments)}\n  {fault}")
+            raise KernelError(
+                f"{title_of(function)} is wrong on case {passed + 1}: {describe(name, arguments)}\n  {fault}"
+            )
         passed += 1
-    return passed
+    return Passed(passed, fastest)
 
 
-def _fault(function: Callable, arguments: tuple, expected) -> str | None:
-    """What is wrong with one call, in a line."""
-    given = copy.deepcopy(arguments)
-    try:
-        got = function(*given)
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return f"it raises {type(error).__name__} in line {place.lineno} of {Path(place.filename).name}: {error}"
+def _fault(got, expected, given: tuple, arguments: tuple) -> str | None:
+    """What is wrong with the result of a call, or with what the call left of its arguments."""
     for mine, original in zip(given, arguments, strict=True):
         if isinstance(original, np.ndarray) and not np.array_equal(mine, original):
             return "it changes its arguments"
     found = difference(got, expected)
     return str(found) if found else None
+
+
+def _place(error: Exception) -> str:
+    """Where in a user's file an error arose."""
+    inside = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    return f" in line {inside[-1].lineno} of {Path(inside[-1].filename).name}" if inside else ", when called"
 
 
 def describe(name: str, arguments: tuple) -> str:

@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
+
+import numpy as np
 
 from tinyslim.kernels import geometry
 
@@ -25,7 +28,11 @@ DEPTHWISE = (
 #: Convolutions of ResNet-18's stages, and a network's first one.
 DENSE = (Geometry(16, 56, 56, 64, 64), Geometry(16, 14, 14, 256, 256), Geometry(16, 224, 224, 3, 32, stride=2))
 BATCHES = (1, 16)
+#: Kernels whose first two arguments are matrices.
+PRODUCT_KERNELS = ("gemm", "gemm_int8", "linear_int8", "logits_int8")
 IMAGES = (16, 56, 56, 64)
+#: Work that plain Python loops get done too.
+SMALL = Geometry(1, 14, 14, 16, 16)
 
 
 @dataclass(frozen=True)
@@ -36,71 +43,76 @@ class Work:
     ----------
     kernel, label : str
     arguments : tuple
-    operations : int or None
-        Multiplications and additions, where counting them makes sense.
     """
 
     kernel: str
     label: str
     arguments: tuple
-    operations: int | None = None
+
+    @property
+    def operations(self) -> int | None:
+        """Multiplications and additions, where counting them makes sense."""
+        return operations(self.kernel, self.arguments)
+
+    @property
+    def size(self) -> int:
+        """What the time of a call grows with: operations, or else numbers in its arrays."""
+        return self.operations or sum(value.size for value in self.arguments if isinstance(value, np.ndarray))
 
 
-def products() -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """Label and (m, k, n) of MobileNetV1's pointwise convolutions as matrix products, batches 1 and 16."""
-    for batch in BATCHES:
-        for side, cin, cout in POINTWISE:
-            m = batch * side * side
-            yield f"batch {batch}: {m} × {cin} · {cin} × {cout}", (m, cin, cout)
+def operations(kernel: str, arguments: tuple) -> int | None:
+    """Multiplications and additions of a call: 2 for each product, as many for a gradient as forward.
 
-
-def convolution_label(place: Geometry, channels: str) -> str:
-    """A convolution in a few words."""
-    return f"{place.filter_y}×{place.filter_x} / {place.stride}, {place.n} × {place.y}² × {channels}"
-
-
-def convolutions() -> Iterator[tuple[str, Geometry]]:
-    """Label and geometry of dense convolutions."""
-    return ((convolution_label(place, f"{place.cin} → {place.cout}"), place) for place in DENSE)
-
-
-def depthwise_convolutions() -> Iterator[tuple[str, Geometry]]:
-    """Label and geometry of MobileNetV1's depthwise convolutions, batch 16."""
-    for side, channels, stride in DEPTHWISE:
-        place = Geometry(16, side, side, channels, 1, stride=stride)
-        yield convolution_label(place, str(channels)), place
-
-
-def convolution_operations(place: Geometry, depthwise: bool) -> int:
-    """2 for each multiplication of a tap; each gradient takes as many."""
-    size = place.filter_y, place.filter_x
-    window = geometry.window((place.n, place.y, place.x, place.cin), size, place.stride, place.padding)
-    taps = math.prod(size) * place.cin * (1 if depthwise else place.cout)
-    return 2 * place.n * window.out_y * window.out_x * taps
+    Examples
+    --------
+    >>> operations("gemm", (np.ones((2, 3)), np.ones((3, 5))))
+    60
+    """
+    first, second = (*arguments, None)[:2]
+    if kernel in PRODUCT_KERNELS:
+        return 2 * first.size * second.shape[1]
+    if "conv2d" not in kernel:
+        return None
+    if kernel.endswith("input_gradient"):
+        return 2 * math.prod(first.shape[:3]) * second.size
+    if kernel.endswith("weight_gradient"):
+        return 2 * math.prod(second.shape[:3]) * math.prod(arguments[2])
+    window = geometry.window(first.shape, second.shape[:2], *arguments[-2:])
+    return 2 * len(first) * window.out_y * window.out_x * second.size
 
 
 def typical_work(kernel: str) -> Iterator[Work]:
     """What the kernel called `kernel` has to do in real networks."""
+    products = [(batch * side * side, cin, cout) for batch in BATCHES for side, cin, cout in POINTWISE]
+    depthwise = [Geometry(16, side, side, channels, 1, stride=stride) for side, channels, stride in DEPTHWISE]
+    return _work(kernel, products, DENSE, depthwise, IMAGES)
+
+
+def small_work(kernel: str) -> Iterator[Work]:
+    """One piece of work that even plain Python loops get done."""
+    return _work(kernel, [(64, 64, 64)], [SMALL], [SMALL], SMALL[:4])
+
+
+def _work(kernel: str, products, dense, depthwise, images) -> Iterator[Work]:
+    """Work of the sizes that fit the kernel: (m, k, n), geometries, or the shape of images."""
     normal, random = Normal("float32"), Bytes()
-    if kernel in ("gemm", "gemm_int8", "linear_int8", "logits_int8"):
-        make = partial(product_calls_int8, random) if kernel.endswith("int8") else partial(product_calls, normal)
-        planned = [(label, partial(make, *size), 2 * math.prod(size)) for label, size in products()]
+    integer = kernel.endswith("int8")
+    if kernel in PRODUCT_KERNELS:
+        calls = partial(product_calls_int8, random) if integer else partial(product_calls, normal)
+        planned = [(f"{m} × {k} · {k} × {n}", calls(m, k, n)) for m, k, n in products]
     elif "conv2d" in kernel:
-        depthwise, integer = kernel.startswith("depthwise"), kernel.endswith("int8")
-        make = depthwise_calls if depthwise else convolution_calls
-        make = partial(convolution_calls_int8, random) if integer else partial(make, normal)
-        places = depthwise_convolutions() if depthwise else convolutions()
-        planned = [(label, partial(make, place), convolution_operations(place, depthwise)) for label, place in places]
+        separate = kernel.startswith("depthwise")
+        float_calls = partial(depthwise_calls if separate else convolution_calls, normal)
+        calls = partial(convolution_calls_int8, random) if integer else float_calls
+        planned = [(label_of(place, separate), calls(place)) for place in (depthwise if separate else dense)]
     else:
-        floats, integers = partial(other_calls, normal, IMAGES), partial(other_calls_int8, random, IMAGES)
-        label = "{} × {}² × {}".format(IMAGES[0], *IMAGES[2:])
-        planned = [(label, floats, None), (label, integers, None)]
-    for label, calls, operations in planned:
-        arguments = _first(calls(), kernel)
-        if arguments is not None:
-            yield Work(kernel, label, arguments, operations)
+        calls = chain(other_calls(normal, images), other_calls_int8(random, images))
+        planned = [("{} × {}×{} × {}".format(*images), calls)]
+    for label, calls in planned:
+        yield Work(kernel, label, next(arguments for name, arguments in calls if name == kernel))
 
 
-def _first(calls, kernel: str) -> tuple | None:
-    """The arguments of the first call of a kernel."""
-    return next((arguments for name, arguments in calls if name == kernel), None)
+def label_of(place: Geometry, depthwise: bool) -> str:
+    """A convolution in a few words."""
+    channels = f"{place.cin}" if depthwise else f"{place.cin} → {place.cout}"
+    return f"{place.filter_y}×{place.filter_x} / {place.stride}, {place.n} × {place.y}² × {channels}"

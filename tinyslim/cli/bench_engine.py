@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 
+from .settings import nearest
+
 _EXAMPLE = """\
 examples:
   tinyslim bench kernels --peers            GEMM, depthwise, convolution, int8 GEMM
@@ -65,15 +67,21 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _compare(arguments: argparse.Namespace, peers) -> list:
     from tinyslim import bench
+    from tinyslim.kernels.table import KERNELS
 
+    known = [*_COMPARISONS, "ladder", "asm", *sorted(KERNELS)]
     if arguments.what == "kernels":
         return bench.compare_kernels(peers, arguments.repeats)
     if arguments.what == "models":
         return bench.compare_models(peers, arguments.repeats)
     if arguments.what == "train":
         return bench.compare_training(peers, arguments.repeats)
-    own = bench.load_kernel(arguments.kernel) if arguments.kernel else None
-    return [bench.compare_kernel(arguments.what, peers, arguments.repeats, own)]
+    if arguments.what not in KERNELS:
+        raise ValueError(f"nothing to time is called {arguments.what!r}{nearest(arguments.what, known)}")
+    if arguments.kernel:
+        own = bench.load_kernel(arguments.kernel)
+        return [bench.compare_own_kernel(arguments.what, own, peers, arguments.repeats)]
+    return [bench.compare_kernel(arguments.what, peers, arguments.repeats)]
 
 
 def _ladder(arguments: argparse.Namespace) -> None:
