@@ -31,7 +31,7 @@ def printed(table) -> str:
 
 def test_the_ratio_is_to_the_best_peer_of_each_row():
     assert [(row.best_peer, row.ratio) for row in ROWS] == [("fast", 0.5), ("fast", 2.0)]
-    assert Row("alone", {"tinyslim": timing(1.0)}).ratio is None
+    assert Row("alone", {"tinyslim": timing(1.0), "your own": timing(0.5)}).ratio is None
 
 
 def test_geometric_means_are_told_for_each_peer_and_the_best():
@@ -44,7 +44,7 @@ def test_the_brief_table_has_a_line_for_each_row():
     assert "some work" in text
     (line,) = [line for line in text.splitlines() if line.startswith("│ a ")]
     assert [cell.strip() for cell in line.strip("│").split("│")] == [
-        "a", "1.00 (0.900 … 1.10)", "3", "2.00 (1.80 … 2.20)", "2", "fast", "0.50",
+        "a", "1.00 (0.900 … 1.10)", "3.00", "2.00 (1.80 … 2.20)", "1.50", "fast", "0.500",
     ]  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_the_full_table_has_a_line_for_each_contender_and_marks_the_best():
     assert [line.split("│")[2].strip() for line in text.splitlines() if line.startswith("│")] == [
         "tinyslim", "slow", "fast", "tinyslim", "slow", "fast", "of ours",
     ]  # fmt: skip
-    assert text.count("*") == 2 and "0.50*" in text
+    assert text.count("*") == 2 and "0.500*" in text
 
 
 @pytest.mark.parametrize("full", [True, False])

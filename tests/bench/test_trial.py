@@ -11,7 +11,7 @@ from tinyslim import kernels, models
 from tinyslim.bench import (
     KernelError,
     Timing,
-    arguments_of,
+    cases,
     check_kernel,
     compare_own_kernel,
     kernel_tables,
@@ -51,7 +51,7 @@ def off_in_one_element(out):
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
 def test_our_own_kernels_pass(name):
-    assert check_kernel(name, getattr(kernels, name)).cases == len(list(arguments_of(name))) >= 3
+    assert check_kernel(name, getattr(kernels, name)).cases == len(list(cases(name))) >= 3
 
 
 def test_one_wrong_element_is_found_with_its_case_and_index():
@@ -100,7 +100,7 @@ def test_arguments_that_a_kernel_does_not_take_are_its_own_fault():
 
 
 def test_cases_hold_what_goes_wrong():
-    found = list(arguments_of("conv2d"))
+    found = list(cases("conv2d"))
     assert {x.dtype.name for x, *_ in found} == {"float32", "float64"}
     assert {len(x) for x, *_ in found} >= {0, 1, 2}
     assert {stride for *_, stride, _ in found} == {1, 2, 3}

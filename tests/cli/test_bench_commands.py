@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+from tinyslim.kernels import jit
 
 from tinyslim.bench import kernel_tables
 from tinyslim.cli import main
@@ -69,7 +71,8 @@ def test_bench_kernels_holds_every_table(tmp_path, capsys):
         (["kernels", "gemm"], "`tinyslim bench kernels` takes no name (='gemm')"),
         (["kernels", "--kernel", "a.py:f"], "`--kernel` needs the name of the kernel whose place it takes"),
         (["ladder"], "`tinyslim bench ladder` needs a name"),
-        (["gemm", "--threads", "0"], "`threads` (=0) must be from 1 to "),
+        (["gemm", "--repeats", "0"], "`--repeats` (=0) must be at least 1"),
+        (["gemm", "--threads", "0"], "`--threads` (=0) must be at least 1"),
     ],
 )
 def test_mistakes_are_one_line(words, message, capsys):
@@ -78,9 +81,36 @@ def test_mistakes_are_one_line(words, message, capsys):
     assert printed.count("\n") == 1 and message in printed
 
 
+class Studied:
+    """What a climb or a look at the instructions gives."""
+
+    def __init__(self, name: str, threads: int = 0):
+        self.name, self.threads = name, threads
+
+    def print(self, console) -> None:
+        console.print(f"printed {self.name} {self.threads}")
+
+    def draw(self, path):
+        return f"drawn to {path}"
+
+    def to_json(self) -> str:
+        return "{}"
+
+
+@pytest.mark.skipif(not jit.COMPILED, reason="there is no machine code to look at")
+def test_ladders_and_instructions_are_asked_for_by_name(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "tinyslim.bench.ladder", SimpleNamespace(climb=Studied))
+    monkeypatch.setitem(sys.modules, "tinyslim.bench.assembly_kernels", SimpleNamespace(assembly=Studied))
+    assert main(["bench", "ladder", "gemm", "--threads", "1", "--json", str(tmp_path / "x.json")]) == 0
+    assert capsys.readouterr().out.splitlines() == ["printed gemm 1", "the roofline: drawn to ladder-gemm.png"]
+    assert (tmp_path / "x.json").read_text() == "{}"
+    assert main(["bench", "asm", "gemm"]) == 0
+    assert capsys.readouterr().out == "printed gemm 0\n"
+
+
 def test_info_tells_path_threads_and_versions(capsys):
     assert main(["info"]) == 0
-    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.split()[0] != "byte")
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert {"tinyslim", "path", "processor", "threads", "numpy", "numba", "llvm", "torch", "onnxruntime"} <= set(lines)
 
 

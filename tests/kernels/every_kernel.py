@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinyslim import kernels
-from tinyslim.bench.cases import float_calls
+from tinyslim.bench.shapes import float_calls
 from tinyslim.bench.trial import difference
 
 

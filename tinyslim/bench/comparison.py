@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 OURS = "tinyslim"
+#: How the name of a user's own kernel begins.
+YOURS = "your "
 #: Columns that the widest table takes.
 LEAST_WIDTH = 150
+
+
+def is_peer(name: str) -> bool:
+    """Whether a contender is a peer, and neither ours nor a user's own."""
+    return name != OURS and not name.startswith(YOURS)
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,8 @@ class Row:
 
     @property
     def best_peer(self) -> str | None:
-        """The fastest contender but us, or None if we are alone."""
-        peers = {name: timing.median for name, timing in self.timings.items() if name != OURS}
+        """The fastest contender but us and a user's own kernel, or None if there is none."""
+        peers = {name: timing.median for name, timing in self.timings.items() if is_peer(name)}
         return min(peers, key=peers.get) if peers else None
 
     @property
@@ -53,7 +60,7 @@ class Row:
 
     def rate(self, name: str) -> str:
         """10⁹ operations a second of a contender, to be read."""
-        return "" if self.operations is None else f"{self.operations / self.timings[name].median / 1e6:,.0f}"
+        return "" if self.operations is None else digits(self.operations / self.timings[name].median / 1e6)
 
     def to_json(self) -> dict:
         """The row as JSON has it."""
@@ -83,7 +90,7 @@ class Comparison:
     def ratios(self) -> dict[str, float]:
         """The geometric mean of our time over each peer's that did all of the work, and over the best one's."""
         everyone = self.rows[0].timings if self.rows else {}
-        names = [name for name in everyone if name != OURS and all(name in row.timings for row in self.rows)]
+        names = [name for name in everyone if is_peer(name) and all(name in row.timings for row in self.rows)]
         means = {
             name: geometric_mean(row.timings[OURS].median / row.timings[name].median for row in self.rows)
             for name in names
@@ -104,11 +111,11 @@ class Comparison:
             cells = [row.work, str(row.timings[OURS]).replace(" ms", ""), row.rate(OURS)]
             if row.best_peer:
                 peer = row.timings[row.best_peer]
-                cells += [str(peer).replace(" ms", ""), row.rate(row.best_peer), row.best_peer, f"{row.ratio:.2f}"]
+                cells += [str(peer).replace(" ms", ""), row.rate(row.best_peer), row.best_peer, digits(row.ratio)]
             table.add_row(*cells)
         table.add_section()
         for name, mean in self.ratios.items():
-            table.add_row("geometric mean", "", "", "", "", name, f"{mean:.2f}")
+            table.add_row("geometric mean", "", "", "", "", name, digits(mean))
         return table
 
     def full_table(self) -> Table:
@@ -118,7 +125,7 @@ class Comparison:
             ours = row.timings[OURS].median
             for name, timing in row.timings.items():
                 spread = f"{digits(timing.low)} … {digits(timing.high)}"
-                ratio = "" if name == OURS else f"{ours / timing.median:.2f}" + "*" * (name == row.best_peer)
+                ratio = "" if name == OURS else digits(ours / timing.median) + "*" * (name == row.best_peer)
                 table.add_row(
                     row.work if name == OURS else "", name, digits(timing.median), spread, row.rate(name), ratio
                 )
@@ -147,16 +154,21 @@ def print_comparisons(comparisons: Sequence[Comparison], full: bool) -> None:
     full : bool
         A line for each contender, instead of one for each piece of work.
     """
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    # A table that is cut off tells less than one whose lines wrap.
-    console.width = max(console.width, LEAST_WIDTH)
+    console = wide_console()
     for comparison in comparisons:
         console.print(comparison.full_table() if full else comparison.brief_table())
         for note in comparison.notes:
             console.print(f"  {note}", markup=False)
     console.print(f"  {machine_line(machine_facts())}", markup=False, soft_wrap=True)
+
+
+def wide_console():
+    """The terminal, taken to be wide enough: a table that is cut off tells less than one whose lines wrap."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.width = max(console.width, LEAST_WIDTH)
+    return console
 
 
 def machine_line(facts: dict) -> str:
@@ -171,12 +183,11 @@ def machine_line(facts: dict) -> str:
 
 def write_json(path, command: str, comparisons: Sequence[Comparison]) -> None:
     """Write all numbers, and what they were measured on, to `path`."""
-    from tinyslim.files import write_atomically
+    from tinyslim.files import write_text_atomically
 
     report = {
         "command": command,
         "machine": machine_facts(),
         "comparisons": [comparison.to_json() for comparison in comparisons],
     }
-    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_text_atomically(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")

@@ -18,8 +18,9 @@ import numpy as np
 from tinyslim.kernels import reference
 from tinyslim.kernels.table import KERNELS
 
-from .cases import Call, float_calls
-from .cases_int8 import integer_calls
+from .comparison import YOURS
+from .shapes import Call, float_calls
+from .shapes_int8 import integer_calls
 from .work import Work
 
 #: Multiples of the dtype's rounding, relative to the largest value, that a sum in another order may be off.
@@ -61,10 +62,10 @@ def load_kernel(where: str) -> Callable:
 
 def title_of(function: Callable) -> str:
     """What a user's kernel is called in messages and tables."""
-    return f"your {getattr(function, '__name__', 'kernel')}"
+    return YOURS + getattr(function, "__name__", "kernel")
 
 
-def arguments_of(name: str) -> Iterator[tuple]:
+def cases(name: str) -> Iterator[tuple]:
     """The arguments on which the kernel called `name` is compared with its twin: float32, float64 or bytes."""
     if name not in KERNELS:
         raise ValueError(f"no kernel is named {name!r}; there are {', '.join(sorted(KERNELS))}")
@@ -175,7 +176,7 @@ def check_kernel(name: str, function: Callable) -> Passed:
         Tells the first case on which it is wrong, raises, or changes its arguments.
     """
     passed, fastest = 0, math.inf
-    for arguments in arguments_of(name):
+    for arguments in cases(name):
         given, start = copy.deepcopy(arguments), time.perf_counter()
         try:
             got = function(*given)

@@ -12,8 +12,8 @@ import numpy as np
 
 from tinyslim.kernels import geometry
 
-from .cases import Geometry, Normal, convolution_calls, depthwise_calls, other_calls, product_calls
-from .cases_int8 import Bytes, convolution_calls_int8, other_calls_int8, product_calls_int8
+from .shapes import Geometry, Normal, convolution_calls, depthwise_calls, other_calls, product_calls
+from .shapes_int8 import Bytes, convolution_calls_int8, other_calls_int8, product_calls_int8
 
 #: (side, cin, cout) of MobileNetV1's pointwise convolutions at 224.
 POINTWISE = (

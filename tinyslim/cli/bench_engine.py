@@ -17,7 +17,7 @@ examples:
   tinyslim bench ladder conv2d              from plain loops to the fastest kernel, rung by rung
   tinyslim bench asm gemm_int8              the instructions of the hot loop"""
 
-_COMPARISONS = ("kernels", "models", "train")
+_COMPARISONS, _STUDIES = ("kernels", "models", "train"), ("ladder", "asm")
 
 
 def add_to(commands) -> argparse.ArgumentParser:
@@ -37,20 +37,16 @@ def add_to(commands) -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=20, help="calls that count (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="for all contenders alike (default: %(default)s)")
     parser.add_argument("--json", metavar="PATH", help="write all numbers to this file too")
+    parser.add_argument("--png", metavar="PATH", help="where `ladder` draws its roofline (default: ladder-NAME.png)")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Time and print."""
-    if arguments.what in ("ladder", "asm"):
-        _ladder(arguments)
+    _check(arguments)
+    if arguments.what in _STUDIES:
+        _study(arguments)
         return
-    if arguments.name:
-        raise ValueError(f"`tinyslim bench {arguments.what}` takes no name (={arguments.name!r})")
-    if arguments.kernel and arguments.what in _COMPARISONS:
-        raise ValueError(
-            "`--kernel` needs the name of the kernel whose place it takes: tinyslim bench conv2d --kernel …"
-        )
     # OpenBLAS reads it when NumPy is first imported.
     if "numpy" not in sys.modules:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", str(arguments.threads))
@@ -65,29 +61,56 @@ def run(arguments: argparse.Namespace) -> None:
         write_json(arguments.json, f"tinyslim bench {arguments.what}", comparisons)
 
 
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse now what would fail after minutes of measuring."""
+    command = f"tinyslim bench {arguments.what}"
+    if arguments.name and arguments.what not in _STUDIES:
+        raise ValueError(f"`{command}` takes no name (={arguments.name!r})")
+    if arguments.what in _STUDIES and not arguments.name:
+        raise ValueError(f"`{command}` needs a name: {command} conv2d")
+    if arguments.kernel and arguments.what in (*_STUDIES, *_COMPARISONS):
+        raise ValueError(
+            "`--kernel` needs the name of the kernel whose place it takes: tinyslim bench conv2d --kernel …"
+        )
+    for option in ("repeats", "threads"):
+        if getattr(arguments, option) < 1:
+            raise ValueError(f"`--{option}` (={getattr(arguments, option)}) must be at least 1")
+
+
 def _compare(arguments: argparse.Namespace, peers) -> list:
+    """What was timed."""
     from tinyslim import bench
     from tinyslim.kernels.table import KERNELS
 
-    known = [*_COMPARISONS, "ladder", "asm", *sorted(KERNELS)]
-    if arguments.what == "kernels":
-        return bench.compare_kernels(peers, arguments.repeats)
-    if arguments.what == "models":
-        return bench.compare_models(peers, arguments.repeats)
-    if arguments.what == "train":
-        return bench.compare_training(peers, arguments.repeats)
-    if arguments.what not in KERNELS:
-        raise ValueError(f"nothing to time is called {arguments.what!r}{nearest(arguments.what, known)}")
+    compare = {"kernels": bench.compare_kernels, "models": bench.compare_models, "train": bench.compare_training}
+    name, repeats = arguments.what, arguments.repeats
+    if name in compare:
+        return compare[name](peers, repeats)
+    if name not in KERNELS:
+        known = [*_COMPARISONS, *_STUDIES, *sorted(KERNELS)]
+        raise ValueError(f"nothing to time is called {name!r}{nearest(name, known)}")
     if arguments.kernel:
-        own = bench.load_kernel(arguments.kernel)
-        return [bench.compare_own_kernel(arguments.what, own, peers, arguments.repeats)]
-    return [bench.compare_kernel(arguments.what, peers, arguments.repeats)]
+        return [bench.compare_own_kernel(name, bench.load_kernel(arguments.kernel), peers, repeats)]
+    return [bench.compare_kernel(name, peers, repeats)]
 
 
-def _ladder(arguments: argparse.Namespace) -> None:
-    """The rungs of a ladder, or a kernel's instructions."""
-    if not arguments.name:
-        raise ValueError(f"`tinyslim bench {arguments.what}` needs a name: tinyslim bench {arguments.what} conv2d")
-    from tinyslim import bench
+def _study(arguments: argparse.Namespace) -> None:
+    """The rungs of a ladder, or a kernel's instructions: what only machine code has."""
+    from tinyslim.bench.comparison import wide_console
+    from tinyslim.kernels import jit
 
-    (bench.climb if arguments.what == "ladder" else bench.assembly)(arguments.name)
+    if not jit.COMPILED:
+        raise ValueError(f"there is no machine code to look at: {jit.why_plain()}")
+    if arguments.what == "asm":
+        from tinyslim.bench.assembly_kernels import assembly
+
+        assembly(arguments.name).print(wide_console())
+        return
+    from tinyslim.bench.ladder import climb
+    from tinyslim.files import write_text_atomically
+
+    climbed = climb(arguments.name, arguments.threads)
+    climbed.print(wide_console())
+    print(f"the roofline: {climbed.draw(arguments.png or f'ladder-{arguments.name}.png')}")
+    if arguments.json:
+        write_text_atomically(arguments.json, climbed.to_json())

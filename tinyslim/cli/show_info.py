@@ -42,7 +42,7 @@ def _lines(facts: dict) -> list[tuple[str, str]]:
     path = facts["path"] + (f": {facts['why_plain']}" if facts["why_plain"] else "")
     vnni = ", ".join(name for name in facts["features"] if "vnni" in name or name == "dotprod")
     lines = [("tinyslim", facts["tinyslim"]), ("path", path), ("processor", f"{facts['cpu']}, {facts['cores']} cores")]
-    lines += [("features", ", ".join(facts["features"]) or "unknown"), ("byte products", vnni or "none: 16-bit ones")]
+    lines += [("features", ", ".join(facts["features"]) or "unknown"), ("VNNI", vnni or "no")]
     lines += [("threads", facts["threads"]), ("threading layer", facts["threading_layer"] or "none")]
     lines += [("compile cache", facts["cache"] or "none")]
     versions = ("python", "numpy", "numba", "llvmlite", "llvm")

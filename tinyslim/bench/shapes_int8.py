@@ -1,4 +1,4 @@
-"""Small awkward arguments for every integer kernel, as `cases` has them for the float ones."""
+"""Small awkward arguments for every integer kernel, as `shapes` has them for the float ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .cases import GEOMETRIES, PRODUCTS, Call, Geometry
+from .shapes import GEOMETRIES, PRODUCTS, Call, Geometry
 
 
 class Bytes:
