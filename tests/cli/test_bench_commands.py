@@ -58,7 +58,7 @@ def test_a_wrong_kernel_ends_in_its_first_mismatch_and_exit_code_2(own_file, cap
 def test_bench_kernels_holds_every_table(tmp_path, capsys):
     assert main(["bench", "kernels", "--repeats", "4", "--json", str(tmp_path / "x.json")]) == 0
     titles = [part["title"] for part in json.loads((tmp_path / "x.json").read_text())["comparisons"]]
-    assert len(titles) == 5 and titles[2].endswith("forward + backward")
+    assert len(titles) == 6 and titles[2].endswith("forward + backward")
     printed = capsys.readouterr().out
     assert all(title in printed for title in titles)
     assert "2 threads each, one process, by turns" in printed

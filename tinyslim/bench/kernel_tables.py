@@ -38,9 +38,9 @@ def compare_kernels(peers: Peers, repeats: int = 20) -> list[Comparison]:
     """
     memory = start(peers)
     comparisons = [_compare("gemm", peers, repeats, [*memory, *openblas_notes(peers.threads)])]
-    comparisons += [_compare("depthwise_conv2d", peers, repeats, memory), depthwise_training(peers, repeats, memory)]
-    comparisons += [_compare("conv2d", peers, repeats, memory), _compare("gemm_int8", peers, repeats, memory)]
-    return comparisons
+    for name in ("depthwise_conv2d", "conv2d"):
+        comparisons += [_compare(name, peers, repeats, memory), compare_with_gradients(name, peers, repeats, memory)]
+    return [*comparisons, _compare("gemm_int8", peers, repeats, memory)]
 
 
 def compare_kernel(name: str, peers: Peers, repeats: int = 20) -> Comparison:
@@ -104,15 +104,16 @@ def _row(work: Work, peers: Peers, repeats: int, own: dict[str, Callable] | None
     return Row(work.label, by_turns(functions, repeats), work.operations)
 
 
-def depthwise_training(peers: Peers, repeats: int, notes: list[str]) -> Comparison:
-    """Depthwise convolutions, forward and both gradients."""
+def compare_with_gradients(name: str, peers: Peers, repeats: int, notes: list[str]) -> Comparison:
+    """A convolution, forward and both gradients; `name` is "conv2d" or "depthwise_conv2d"."""
     rows = []
-    names = [f"depthwise_conv2d{ending}" for ending in ("", "_input_gradient", "_weight_gradient")]
-    for forward, to_input, to_weight in zip(*map(typical_work, names), strict=True):
-        calls = [partial(getattr(kernels, work.kernel), *work.arguments) for work in (forward, to_input, to_weight)]
+    names = [name, f"{name}_input_gradient", f"{name}_weight_gradient"]
+    for works in zip(*map(typical_work, names), strict=True):
+        forward, to_input, _ = works
+        calls = [partial(getattr(kernels, work.kernel), *work.arguments) for work in works]
         functions = {OURS: lambda calls=calls: [call() for call in calls]}
         if peers.torch:
             x, weight, _, *place = forward.arguments
             functions |= torch_forward_and_backward(peers.torch, x, weight, to_input.arguments[0], *place)
-        rows.append(Row(forward.label, by_turns(functions, repeats), 3 * forward.operations))
-    return Comparison("depthwise convolutions of MobileNetV1 at 224, forward + backward", rows, notes=notes)
+        rows.append(Row(forward.label, by_turns(functions, repeats), sum(work.operations for work in works)))
+    return Comparison(f"{TITLES[name]}, forward + backward", rows, notes=notes)
