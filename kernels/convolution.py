@@ -92,7 +92,9 @@ def gemm(a, b):
     [[11.0]]
     """
     a, b = checks.gemm(a, b)
-    if a.flags.carray or 0 in a.shape:
+    if 0 in (*a.shape, *b.shape):
+        return np.zeros((len(a), b.shape[1]), a.dtype)
+    if a.flags.carray:
         return product(a, Matrix.of(b))
     return transposed_product(a.T, np.ascontiguousarray(b))
 

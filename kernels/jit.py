@@ -13,16 +13,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_missing = ""
 try:
     import llvmlite.binding
     import numba
-except ImportError:  # a browser, or a Python too new for Numba: the plain twins run instead
-    numba = None
+except (ImportError, OSError) as error:  # a browser, or a Python too new for Numba: the plain twins run instead
+    numba, _missing = None, str(error)
 
 #: Whether kernels are machine code. Without it every public kernel runs its plain twin from `reference.py`.
 COMPILED = numba is not None and not numba.config.DISABLE_JIT
 
 PATHS = ("plain", "avx2", "avx512")
+
+
+def why_plain() -> str | None:
+    """Why nothing is compiled in this process, or None where kernels are machine code."""
+    if numba is None:
+        return f"Numba can't be imported ({_missing})"
+    return None if COMPILED else "NUMBA_DISABLE_JIT is set"
 
 
 def best_path() -> str:

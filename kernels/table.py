@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,7 +30,7 @@ def kernel(function: Callable | None = None, *, formulas: bool = False) -> Calla
 
     @wraps(function)
     def call(*arguments, **keywords):
-        chosen = _swapped.get().get(name, function if jit.COMPILED and not threads.lost() else twin)
+        chosen = _swapped.get().get(name) or _own(function, twin)
         if not formulas or chosen is not function:
             arguments = [written(value) for value in arguments]
             keywords = {key: written(value) for key, value in keywords.items()}
@@ -37,6 +38,22 @@ def kernel(function: Callable | None = None, *, formulas: bool = False) -> Calla
 
     KERNELS[name] = call
     return call
+
+
+class _Told:
+    """Whether this process has heard that its kernels are slow."""
+
+    plain = False
+
+
+def _own(function: Callable, twin: Callable) -> Callable:
+    """The compiled function, or its twin where nothing is compiled; the first one in a process says so."""
+    if jit.COMPILED:
+        return twin if threads.lost() else function
+    if not _Told.plain:
+        _Told.plain = True
+        warnings.warn(f"kernels run as plain NumPy, slowly: {jit.why_plain()}", RuntimeWarning, stacklevel=3)
+    return twin
 
 
 def is_swapped() -> bool:

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 import tinyslim.functional as F
 from tinyslim import models, optim
 
-from .timing import Timing, by_turns, same_memory
+from .comparison import OURS, Comparison, Row
+from .kernel_tables import start
+from .machine import set_threads
+from .memory import STATUS, training_peak_mib
+from .peers import Peers
+from .timing import by_turns
 
-THREADS = 2
 
-
-def train_step(batch: int = 64, side: int = 32, width: float = 1.0, num_classes: int = 10) -> Callable[[], float]:
+def train_step(
+    threads: int | None = None, batch: int = 64, side: int = 32, width: float = 1.0, num_classes: int = 10
+) -> Callable[[], float]:
     """A function that runs one SGD step of MobileNetV1 with stem stride 1, and returns the loss.
 
     Parameters
     ----------
+    threads : int, optional
+        By default as many as kernels run on now.
     batch, side : int
         Images a step, and their height and width; 3 channels.
     width : float
     num_classes : int
     """
+    if threads:
+        set_threads(threads)
     rng = np.random.default_rng(0)
     model = models.mobilenet_v1(num_classes=num_classes, width=width, stem_stride=1)
     optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
@@ -40,16 +50,19 @@ def train_step(batch: int = 64, side: int = 32, width: float = 1.0, num_classes:
     return step
 
 
-def torch_train_step(batch: int = 64, side: int = 32, width: float = 1.0, num_classes: int = 10) -> Callable[[], float]:
-    """The same step in PyTorch, channels last, which is its faster layout here."""
+def torch_train_step(
+    layout: str, threads: int, batch: int = 64, side: int = 32, width: float = 1.0, num_classes: int = 10
+) -> Callable[[], float]:
+    """The same step in PyTorch; `layout` is "channels_last" or "contiguous_format"."""
     import torch
     from torch import nn
 
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(threads)
     torch.manual_seed(0)
-    model = _torch_mobilenet_v1(nn, width, num_classes).to(memory_format=torch.channels_last)
+    memory_format = getattr(torch, layout)
+    model = _torch_mobilenet_v1(nn, width, num_classes).to(memory_format=memory_format)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
-    images = torch.randn(batch, 3, side, side).to(memory_format=torch.channels_last)
+    images = torch.randn(batch, 3, side, side).to(memory_format=memory_format)
     labels = torch.arange(batch) % num_classes
 
     def step() -> float:
@@ -78,21 +91,34 @@ def _torch_mobilenet_v1(nn, width: float, num_classes: int):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, num_classes))
 
 
-def compare_training(peers: bool, repeats: int = 20, **settings) -> dict[str, Timing]:
-    """Milliseconds of a training step, by name; with `peers` and PyTorch installed, PyTorch's beside ours.
+#: By contender, what makes its step, given threads and settings.
+STEPS = {
+    OURS: train_step,
+    "PyTorch, channels last": partial(torch_train_step, "channels_last"),
+    "PyTorch": partial(torch_train_step, "contiguous_format"),
+}
+
+
+def compare_training(peers: Peers, repeats: int = 20, **settings) -> list[Comparison]:
+    """Milliseconds of a training step of MobileNetV1, and the peak memory of a process that trains.
 
     Parameters
     ----------
-    peers : bool
+    peers : Peers
     repeats : int
     **settings
         Those of `train_step`.
     """
-    import numba
-
-    same_memory()
-    numba.set_num_threads(min(THREADS, numba.config.NUMBA_NUM_THREADS))
-    functions = {"tinyslim": train_step(**settings)}
-    if peers:
-        functions["PyTorch, channels last"] = torch_train_step(**settings)
-    return by_turns(functions, repeats)
+    notes = start(peers)
+    names = [name for name in STEPS if name == OURS or peers.torch]
+    steps = {name: STEPS[name](peers.threads, **settings) for name in names}
+    timings = by_turns(steps, repeats)
+    figures = {}
+    if STATUS.exists():
+        notes.append("peak memory: fresh processes that train for 5 steps, each with its system's own memory handling")
+        peaks = {name: training_peak_mib(name, peers.threads, **settings) for name in names}
+        figures = {f"peak MiB, {name}": peak for name, peak in peaks.items()}
+        if len(peaks) > 1:
+            figures["peak memory, ours / best"] = peaks[OURS] / min(peaks[name] for name in names if name != OURS)
+    row = Row("a step of 64 images", timings, figures=figures)
+    return [Comparison("training MobileNetV1 1.0, stem stride 1, 64×32×32×3, SGD with momentum", [row], notes=notes)]

@@ -10,9 +10,27 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import bench_engine, compress_model, evaluate_file, list_recipes, predict_images, summarize, train_model
+from . import (
+    bench_engine,
+    compress_model,
+    evaluate_file,
+    list_recipes,
+    predict_images,
+    show_info,
+    summarize,
+    train_model,
+)
 
-COMMANDS = (compress_model, list_recipes, predict_images, evaluate_file, summarize, train_model, bench_engine)
+COMMANDS = (
+    compress_model,
+    list_recipes,
+    predict_images,
+    evaluate_file,
+    summarize,
+    train_model,
+    bench_engine,
+    show_info,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
