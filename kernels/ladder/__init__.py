@@ -46,16 +46,16 @@ class Rung:
         The first line of the module's docstring.
     run : function
         Takes what the kernel takes, and returns what it returns.
-    bytes_per_operation : float
-        What the instructions of the inner loop load and store for one multiplication or addition of the smallest
-        element type, wherever the caches find it.
+    bytes_per_operation : float or None
+        What the instructions of the inner loop load and store for one multiplication or addition of float32 or bytes,
+        wherever the caches find it: the module's BYTES_PER_OPERATION, if it tells.
     """
 
     number: int
     name: str
     title: str
     run: Callable
-    bytes_per_operation: float
+    bytes_per_operation: float | None
 
 
 def rungs(ladder: str) -> list[Rung]:
@@ -86,4 +86,5 @@ def _rung(ladder: str, name: str) -> Rung | None:
             raise
         return None
     title = module.__doc__.partition("\n")[0].rstrip(".")
-    return Rung(_number(name), name, title, getattr(module, LADDERS[ladder]), module.BYTES_PER_OPERATION)
+    bytes_per_operation = getattr(module, "BYTES_PER_OPERATION", None)
+    return Rung(_number(name), name, title, getattr(module, LADDERS[ladder]), bytes_per_operation)

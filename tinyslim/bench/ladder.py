@@ -47,7 +47,7 @@ class Step:
     number: int
     name: str
     title: str
-    bytes_per_operation: float
+    bytes_per_operation: float | None
     fault: str | None = None
     size: str = ""
     timing: Timing | None = None

@@ -10,7 +10,4 @@ from __future__ import annotations
 
 from ... import conv2d
 
-#: Its tile loads the least of all: as in the step before, eight numbers and two vectors a step (AVX-512).
-BYTES_PER_OPERATION = 160 / 512
-
-__all__ = ["BYTES_PER_OPERATION", "conv2d"]
+__all__ = ["conv2d"]

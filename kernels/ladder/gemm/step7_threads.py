@@ -18,7 +18,9 @@ from ...jit import compiled, prange
 from ...threads import run
 from ..float_tile import ROW_BYTES, ROWS
 from ..padding import pad_matrix, round_up
-from .step6_register_tile import BLOCK, multiply_block
+from .step6_register_tile import BLOCK, BYTES_PER_OPERATION, multiply_block
+
+__all__ = ["BYTES_PER_OPERATION", "gemm"]
 
 
 @compiled(parallel=True)

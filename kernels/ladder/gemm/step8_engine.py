@@ -11,7 +11,4 @@ from __future__ import annotations
 
 from ... import gemm
 
-#: Its tile loads the least of all: as in the step before, eight numbers and two vectors a step (AVX-512).
-BYTES_PER_OPERATION = 160 / 512
-
-__all__ = ["BYTES_PER_OPERATION", "gemm"]
+__all__ = ["gemm"]

@@ -17,7 +17,9 @@ from ...jit import compiled, prange
 from ...threads import run
 from ..int8_tile import COLUMNS, GROUP, ROWS
 from ..padding import pad_matrix, round_up
-from .step6_register_tile import BLOCK, multiply_block, pack
+from .step6_register_tile import BLOCK, BYTES_PER_OPERATION, multiply_block, pack
+
+__all__ = ["BYTES_PER_OPERATION", "gemm_int8"]
 
 
 @compiled(parallel=True)

@@ -9,7 +9,4 @@ from __future__ import annotations
 
 from ... import gemm_int8
 
-#: Of a tile of eight rows and two vectors, as in the step before.
-BYTES_PER_OPERATION = 160 / 2048
-
-__all__ = ["BYTES_PER_OPERATION", "gemm_int8"]
+__all__ = ["gemm_int8"]
