@@ -64,7 +64,7 @@ def vector_at(context, builder, array_type, array, place, kind):
 
 
 def emit_chains(context, builder, signature, arguments, kind, turns, advance):
-    """CHAINS vectors of sums, read from memory, go through `turns` rounds of `advance(sum, round, number)`, and back."""
+    """CHAINS vectors of sums come from memory, go through `turns` rounds of `advance(sum, round, number)`, and back."""
     offsets = [builder.add(arguments[1], INDEX(i * kind.count)) for i in range(CHAINS)]
     places = [vector_at(context, builder, signature.args[0], arguments[0], offset, kind) for offset in offsets]
     cells = [cgutils.alloca_once_value(builder, builder.load(place, align=4)) for place in places]
@@ -77,7 +77,7 @@ def emit_chains(context, builder, signature, arguments, kind, turns, advance):
 
 
 def chains(element: ir.Type, step):
-    """An intrinsic (sums, sums_at, factor, steps): `steps` times, each of CHAINS vectors of sums ← step(sum, factor)."""
+    """An intrinsic (sums, sums_at, factor, steps): `steps` times, each of CHAINS vectors ← step(vector, factor)."""
 
     def typer(typing, sums, sums_at, factor, steps):
         def generate(context, builder, signature, arguments):
@@ -153,7 +153,7 @@ def multiply_bytes(sums, factor, steps):
 
 @compiled(parallel=True)
 def load_floats(sums, values, passes):
-    """sums (threads, CHAINS · FLOATS) += all vectors of values (threads, size), `passes` times: loads, if they fit the cache."""
+    """sums (threads, CHAINS · FLOATS) += the vectors of values (threads, size), `passes` times: loads from the cache."""
     flat, source = sums.reshape(-1), values.reshape(-1)
     for thread in prange(len(sums)):
         row, size = np.int64(thread), values.shape[1]

@@ -1,7 +1,7 @@
 """What the ladders are climbed with: arguments that awkward shapes make, and sizes that are timed.
 
-All numbers are small whole ones, also where they are floats: every sum is exact whatever its order, so a rung's result must
-be equal to the reference's to the last bit, and one multiply-add too few is seen.
+All numbers are small whole ones, also where they are floats: every sum is exact whatever its order, and one
+multiply-add too few is seen.
 """
 
 from __future__ import annotations
@@ -60,17 +60,18 @@ def product(rng, left, right, m: int, k: int, n: int) -> Problem:
     return Problem(f"{m}×{k}×{n}", arguments, 2 * m * k * n, sums + sum(a.nbytes for a in arguments))
 
 
-def convolution(rng, dtype, n, y, x, channels: tuple, filter_y=3, filter_x=3, stride=1, padding=1) -> Problem:
+def convolution(rng, dtype, n, y, x, channels, filter_y, filter_x, stride, padding, biased: bool) -> Problem:
     """`channels` is (cin, cout), or (c,) of a depthwise one."""
     from tinyslim.kernels.geometry import window
 
     images = whole_numbers(rng, dtype, n, y, x, channels[0])
     weight = whole_numbers(rng, dtype, filter_y, filter_x, *channels)
-    arguments = images, weight, whole_numbers(rng, dtype, channels[-1]), stride, padding
+    bias = whole_numbers(rng, dtype, channels[-1]) if biased else None
     place = window(images.shape, (filter_y, filter_x), stride, padding)
     outputs = n * place.out_y * place.out_x * channels[-1]
     operations = 2 * outputs * weight.size // channels[-1]
     label = f"{n}×{y}×{x}×" + "→".join(map(str, channels))
+    arguments = images, weight, bias, stride, padding
     return Problem(label, arguments, operations, images.nbytes + weight.nbytes + outputs * images.itemsize)
 
 
@@ -80,9 +81,8 @@ def sizes(ladder: str) -> list[Problem]:
     if ladder in ("gemm", "gemm_int8"):
         types = (np.float32, np.float32) if ladder == "gemm" else (np.uint8, np.int8)
         return [product(rng, *types, *size) for size in PRODUCT_SIZES]
-    if ladder == "conv2d":
-        return [convolution(rng, np.float32, n, s, s, channels) for n, s, *channels in CONVOLUTION_SIZES]
-    return [convolution(rng, np.float32, n, s, s, channels) for n, s, *channels in DEPTHWISE_SIZES]
+    shapes = CONVOLUTION_SIZES if ladder == "conv2d" else DEPTHWISE_SIZES
+    return [convolution(rng, np.float32, n, s, s, channels, 3, 3, 1, 1, biased=False) for n, s, *channels in shapes]
 
 
 def odd_shapes(ladder: str) -> list[Problem]:
@@ -96,5 +96,5 @@ def odd_shapes(ladder: str) -> list[Problem]:
     for dtype in (np.float32, np.float64):
         for n, y, x, cin, cout, *rest in ODD_CONVOLUTIONS:
             channels = (cin, cout) if ladder == "conv2d" else (cin * cout,)
-            problems.append(convolution(rng, dtype, n, y, x, channels, *rest))
+            problems.append(convolution(rng, dtype, n, y, x, channels, *rest, biased=True))
     return problems

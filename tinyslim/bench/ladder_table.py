@@ -14,9 +14,9 @@ def print_climb(climb: Climb, console: Console | None = None) -> None:
     top = climb.peaks[-1]
     table = Table(title=f"The ladder of {climb.kernel}", title_justify="left", caption_justify="left")
     table.add_column("", justify="right")
-    table.add_column("what the step does", overflow="fold")
+    table.add_column("what the step does", min_width=24)
     table.add_column("size", no_wrap=True)
-    for heading in ("ms", climb.unit, "of the peak", "× the step before"):
+    for heading in ("ms", climb.unit, "of peak", "factor"):
         table.add_column(heading, justify="right", no_wrap=True)
     for step in climb.steps:
         table.add_row(*cells(step), style="red" if step.fault else None)
@@ -25,8 +25,9 @@ def print_climb(climb: Climb, console: Console | None = None) -> None:
         if step.fault:
             console.print(f"{step.name} is wrong and was not timed. {step.fault}", style="red", highlight=False)
     console.print(
-        f"The peak, measured here with {top.threads} threads: {climb.peak(top):,.0f} {climb.unit}; "
-        f"from the nearest cache {top.cache_gb:,.0f} GB/s; copying memory {top.memory_gb:,.0f} GB/s, read and written.",
+        f"factor: times as fast as the step before. The peak, measured here with {top.threads} threads: "
+        f"{climb.peak(top):,.0f} {climb.unit}. Loads from the nearest cache: {top.cache_gb:,.0f} GB/s; "
+        f"copying memory, read and written: {top.memory_gb:,.0f} GB/s.",
         highlight=False,
     )
 

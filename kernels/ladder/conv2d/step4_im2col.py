@@ -24,7 +24,7 @@ __all__ = ["BYTES_PER_OPERATION", "conv2d", "unfold"]
 
 @compiled()
 def unfold(padded, window, first, last, patches):
-    """patches (last − first, filter_y·filter_x·cin) ← what the filter meets at the output pixels from `first` to `last`."""
+    """patches (last − first, filter_y·filter_x·cin) ← what meets the filter at output pixels `first` to `last`."""
     _, in_y, in_x, cin = padded.shape
     flat, line = padded.reshape(-1), window.size_x * cin
     for pixel in range(first, last):

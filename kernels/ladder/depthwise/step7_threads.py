@@ -15,29 +15,25 @@ import numpy as np
 from ... import checks
 from ...jit import compiled, prange
 from ...threads import run
-from ..float_tile import PIXELS, VECTOR_BYTES
-from ..padding import pad_matrix, round_up
 from .step5_blocking import BAND
-from .step6_register_tile import BYTES_PER_OPERATION, convolve_band
+from .step6_register_tile import BYTES_PER_OPERATION, convolve_band, prepare
 
 __all__ = ["BYTES_PER_OPERATION", "depthwise_conv2d"]
 
 
 @compiled(parallel=True)
-def convolve(x, window, weights, out):
+def convolve(x, window, places, weights, out):
     """out (n, out_y, out_x, c) ← x (n, y, x, c) ⋆ weights (taps, c)."""
     bands = (window.out_y + BAND - 1) // BAND
     for item in prange(len(x) * bands):
         image, band = np.int64(item) // bands, np.int64(item) % bands
-        convolve_band(x, window, weights, out, image, band * BAND)
+        convolve_band(x, window, places, weights, out, image, band * BAND)
 
 
 def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
     """The convolution of x (n, y, x, c) with weight (filter_y, filter_x, c), channel by channel."""
     x, weight, bias, window = checks.depthwise_conv2d(x, weight, bias, stride, padding)
-    channels, lanes = x.shape[3], VECTOR_BYTES // x.itemsize
-    weights = pad_matrix(weight.reshape(-1, channels), 1, lanes)
-    out = np.empty((len(x), window.out_y, round_up(window.out_x, PIXELS), weights.shape[1]), x.dtype)
-    run(out.size * len(weights), convolve, x, window, weights, out)
-    out = np.ascontiguousarray(out[:, :, : window.out_x, :channels])
+    places, weights, out = prepare(x, weight, window)
+    run(out.size * len(weights), convolve, x, window, places, weights, out)
+    out = np.ascontiguousarray(out[:, :, : window.out_x, : x.shape[3]])
     return out if bias is None else out + bias
