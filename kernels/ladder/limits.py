@@ -153,7 +153,7 @@ def multiply_bytes(sums, factor, steps):
 
 @compiled(parallel=True)
 def load_floats(sums, values, passes):
-    """sums (threads, CHAINS · FLOATS) += the vectors of values (threads, size), `passes` times: loads from the cache."""
+    """sums (threads, CHAINS · FLOATS) += the vectors of values (threads, size), `passes` times: cached loads."""
     flat, source = sums.reshape(-1), values.reshape(-1)
     for thread in prange(len(sums)):
         row, size = np.int64(thread), values.shape[1]

@@ -105,7 +105,7 @@ def test_the_hot_loop_of_the_integer_product_is_made_of_dot_products():
         assert names.count("vpdpbusd") == found.loop.count("arithmetic") > 8
     assert found.loop.count("spills") == 0
     printed = io.StringIO()
-    found.print(Console(file=printed, width=200))
+    found.print(Console(file=printed, width=300))
     assert found.loop.verdict in printed.getvalue()
 
 

@@ -1,12 +1,13 @@
 """The same loops, compiled.
 
 The interpreter is gone, and a trap has opened in its place. Numba computes with integers in 64 bits unless it is told
-otherwise: in `total += a[i, k] * b[k, j]` both bytes are widened to eight, multiplied and added as such. The result is
-right, but eight sums fit a vector register of 64 bytes where the bytes themselves would be 64.
+otherwise: both bytes are widened to eight, multiplied and added as such, here in so many words, and without them if
+`total += a[i, k] * b[k, j]` were written. The result is right, but eight sums fit a vector register of 64 bytes where
+the bytes themselves would be 64.
 
 Here it hardly shows, since the column of b is read with a step of n bytes anyway: one cache line for each byte that is
-used, one lane of the vector unit at work. Integer additions may be reordered freely, so unlike the float's the chain
-of sums could be broken; it is the scattered column that keeps the loop scalar.
+used, one lane of the vector unit at work. Integer additions may be reordered freely, so unlike the float's the chain of
+sums could be broken; it is the scattered column that keeps the loop scalar.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def multiply(a, b, out):
         for j in range(b.shape[1]):
             total = 0
             for k in range(a.shape[1]):
-                total += a[i, k] * b[k, j]
+                total += np.int64(a[i, k]) * np.int64(b[k, j])
             out[i, j] = total
 
 
