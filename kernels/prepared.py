@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from . import geometry
-from .convolution import ROWS_AT_ONCE, convolve, is_pointwise
+from .convolution import convolve, is_pointwise
+from .matrix_product import ROWS_AT_ONCE
 from .depthwise import convolve_channels
 from .panels import Matrix, pack, padded, width
 from .threads import run
