@@ -67,7 +67,7 @@ def convolve(p, memory, rows, out_rows, weights, constants, image, pixels, panel
 
 
 @compiled()
-def convolve_channels(p, memory, rows, out_rows, weights, constants, image, pixels):
+def convolve_channels(p, memory, rows, out_rows, weights, constants, image, pixels, panels):
     """A filter for each channel: tiles of some pixels and a panel of channels, over all taps."""
     wide = CHANNEL_VECTORS * panel_width(memory) // 2
     panel = panel_width(memory)
@@ -75,7 +75,7 @@ def convolve_channels(p, memory, rows, out_rows, weights, constants, image, pixe
     for first in range(pixels[0], pixels[1], ROWS_AT_ONCE):
         count = min(ROWS_AT_ONCE, pixels[1] - first)
         place_pixels(p, image, first, count, rows, out_rows)
-        for channel in range(0, p.channels, wide):
+        for channel in range(panels[0] * panel, min(panels[1] * panel, p.channels), wide):
             right = p.weights + channel // panel * panel * p.size_y * p.size_x + channel % panel
             for row in range(0, count, CHANNEL_ROWS):
                 bounded_channels(
@@ -173,14 +173,12 @@ def run_layer(p, images, outputs, first_image, slot, count, memory, tables, weig
     first, last = share(p.out_height, 1, part, parts)
     zero, pixels = np.int64(0), count * p.out_height * p.out_width
     panels = (p.out_channels + panel_width(memory) - 1) // panel_width(memory)
-    if p.kind == CONV2D and pixels < p.out_channels:
-        stretch = share(panels, 1, part, parts)
-        convolve(p, memory, rows, out_rows, weights, constants, slot, (zero, pixels), stretch)
-    elif p.kind == CONV2D:
-        stretch = share(pixels, 8, part, parts)
-        convolve(p, memory, rows, out_rows, weights, constants, slot, stretch, (zero, panels))
+    by_pixels, by_panels = (share(pixels, 8, part, parts), (zero, panels)), ((zero, pixels), share(panels, 1, part, parts))
+    stretch = by_panels if pixels < p.out_channels else by_pixels
+    if p.kind == CONV2D:
+        convolve(p, memory, rows, out_rows, weights, constants, slot, *stretch)
     elif p.kind == DEPTHWISE:
-        convolve_channels(p, memory, rows, out_rows, weights, constants, slot, share(pixels, 1, part, parts))
+        convolve_channels(p, memory, rows, out_rows, weights, constants, slot, *stretch)
     for image in range(slot, slot + count):
         source, target = p.source + image * p.source_image, p.target + image * p.target_image
         if p.kind == INPUT:

@@ -100,7 +100,8 @@ def walk_image(images, outputs, layers, memory, tables, weights, constants):
 def aligned(shape: tuple[int, ...]) -> np.ndarray:
     """Float32 zeros that begin where a vector does."""
     size = int(np.prod(shape))
-    memory = np.zeros(size + ALIGNMENT // 4, np.float32)
+    memory = np.empty(size + ALIGNMENT // 4, np.float32)
+    memory.fill(0)
     start = -memory.ctypes.data % ALIGNMENT // 4
     return memory[start : start + size].reshape(shape)
 
