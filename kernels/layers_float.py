@@ -14,6 +14,7 @@ from .matrix_product import PACKED, ROWS_AT_ONCE, share
 from .panels import multiply_between
 
 if COMPILED:
+    from .depthwise_tile import LINES, PIXELS, SIDE, two_lines_stride_1, two_lines_stride_2
     from .moves import clear, copy, panel_width
     from .register_tile import CHANNEL_ROWS, CHANNEL_VECTORS, bounded_channels
 
@@ -82,6 +83,48 @@ def convolve_channels(p, memory, rows, out_rows, weights, constants, image, pixe
                     memory, channel, rows, row, min(CHANNEL_ROWS, count - row), taps, weights, right, panel,
                     constants, p.constants + channel, 0, memory, channel, out_rows, p.channels - channel, p.low, p.high,
                 )  # fmt: skip
+
+
+@compiled()
+def filter_lines(p, memory, weights, constants, image, first, last, panels):
+    """A 3×3 filter for each channel, two lines at a time; where they are odd, one is computed twice."""
+    panel = panel_width(memory)
+    vector = panel // 2
+    for pair in range(first, last, LINES):
+        y = min(pair, last - LINES)
+        source = p.source + image * p.source_image + y * p.stride * p.source_line
+        target = p.target + image * p.target_image + y * p.target_line
+        for channel in range(panels[0] * panel, min(panels[1] * panel, p.channels), vector):
+            right, bias = p.weights + channel // panel * panel * 9 + channel % panel, p.constants + channel
+            if p.stride == 1:
+                two_lines_stride_1(
+                    memory, source + channel, p.source_line, p.source_pixel, weights, right, panel, constants, bias,
+                    target + channel, p.target_line, p.target_pixel, p.out_width, p.channels - channel, p.low, p.high,
+                )  # fmt: skip
+            else:
+                two_lines_stride_2(
+                    memory, source + channel, p.source_line, p.source_pixel, weights, right, panel, constants, bias,
+                    target + channel, p.target_line, p.target_pixel, p.out_width, p.channels - channel, p.low, p.high,
+                )  # fmt: skip
+
+
+@compiled()
+def depthwise(p, memory, rows, out_rows, weights, constants, slot, count, part, parts):
+    """A part of a depthwise layer on `count` images: lines, or channels where they are more than the pixels."""
+    panels = (p.out_channels + panel_width(memory) - 1) // panel_width(memory)
+    first, last = np.int64(0), p.out_height
+    stretch = (np.int64(0), panels)
+    if p.out_height * p.out_width < p.out_channels:
+        stretch = share(panels, 1, part, parts)
+    else:
+        first, last = share(p.out_height, 1, part, parts)
+    fits = p.size_y == SIDE and p.size_x == SIDE and p.stride <= 2 and p.out_width >= PIXELS and last - first >= LINES
+    for image in range(slot, slot + count):
+        if fits:
+            filter_lines(p, memory, weights, constants, image, first, last, stretch)
+        else:
+            pixels = (first * p.out_width, last * p.out_width)
+            convolve_channels(p, memory, rows, out_rows, weights, constants, image, pixels, stretch)
 
 
 @compiled()
@@ -173,12 +216,14 @@ def run_layer(p, images, outputs, first_image, slot, count, memory, tables, weig
     first, last = share(p.out_height, 1, part, parts)
     zero, pixels = np.int64(0), count * p.out_height * p.out_width
     panels = (p.out_channels + panel_width(memory) - 1) // panel_width(memory)
-    by_pixels, by_panels = (share(pixels, 8, part, parts), (zero, panels)), ((zero, pixels), share(panels, 1, part, parts))
-    stretch = by_panels if pixels < p.out_channels else by_pixels
-    if p.kind == CONV2D:
-        convolve(p, memory, rows, out_rows, weights, constants, slot, *stretch)
+    if p.kind == CONV2D and pixels < p.out_channels:
+        stretch = share(panels, 1, part, parts)
+        convolve(p, memory, rows, out_rows, weights, constants, slot, (zero, pixels), stretch)
+    elif p.kind == CONV2D:
+        stretch = share(pixels, 8, part, parts)
+        convolve(p, memory, rows, out_rows, weights, constants, slot, stretch, (zero, panels))
     elif p.kind == DEPTHWISE:
-        convolve_channels(p, memory, rows, out_rows, weights, constants, slot, *stretch)
+        depthwise(p, memory, rows, out_rows, weights, constants, slot, count, part, parts)
     for image in range(slot, slot + count):
         source, target = p.source + image * p.source_image, p.target + image * p.target_image
         if p.kind == INPUT:

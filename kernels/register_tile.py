@@ -80,6 +80,21 @@ class Emitter:
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         self.builder.call(function, [value, pointer, LANE(self.itemsize), mask])
 
+    def store_columns(self, value, start, place, count, full):
+        """Store all lanes where `full` is true, else the first `count` of them."""
+        with self.builder.if_else(full, likely=True) as (all_lanes, some_lanes):
+            with all_lanes:
+                self.store(value, start, place)
+            with some_lanes:
+                self.store_first(count, value, start, place)
+
+    def prefetch(self, start, place):
+        """Have the line of the cache that holds `place` brought near."""
+        pointer = self.builder.bitcast(self.builder.gep(start, [place]), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, LANE, LANE, LANE])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        self.builder.call(function, [pointer, LANE(0), LANE(2), LANE(1)])
+
     def between(self, value, bounds):
         """`value` held between the scalars `bounds` (low, high) lane by lane; a NaN stays one."""
         for beyond, bound in zip("<>", bounds, strict=False):
@@ -93,7 +108,7 @@ class Emitter:
         return self.builder.call(function, [a, b, total])
 
 
-def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, bounds=()) -> None:
+def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, first, bounds=()) -> None:
     """Emit a tile of `rows` × `vectors`; `read_left` gives what meets each vector of the right's columns.
 
     The sums are held between `bounds`, scalars low and high, if there are any.
@@ -106,10 +121,17 @@ def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, bound
     row = [builder.select(builder.icmp_signed("<", INDEX(i), last), INDEX(i), last) for i in range(rows)]
     source = [builder.gep(left, [builder.load(builder.gep(left_rows, [i]))]) for i in row]
     sums = [emit.cells(start, emit.times(i, start_step), vectors) for i in row]
+    ahead = None
+    if bounds:
+        steps = emit.times(outer, inner)
+        tile_index = builder.udiv(first, INDEX(rows))
+        ahead = builder.add(emit.times(steps, right_step), emit.times(tile_index, emit.times(steps, INDEX(4))))
     with cgutils.for_range(builder, outer) as outer_loop, cgutils.for_range(builder, inner) as inner_loop:
         o, k = outer_loop.index, inner_loop.index
         place = builder.add(emit.times(o, outer_step), emit.times(k, inner_step))
         step = emit.times(builder.add(emit.times(o, inner), k), right_step)
+        if vectors == 2 and ahead is not None:
+            emit.prefetch(right, builder.add(ahead, emit.times(builder.add(emit.times(o, inner), k), INDEX(4))))
         columns_of_right = [emit.load(right, emit.plus(step, emit.lanes * j), emit.vector) for j in range(vectors)]
         for i in range(rows):
             lefts = read_left(emit, source[i], place, vectors)
@@ -165,7 +187,7 @@ def generator(rows: int, vectors: int, read_left):
             data(0, values[1]), data(2, first), count, values[5], data(6, values[7]), values[8],
             data(9, values[10]), values[11], data(12, values[13]), data(14, first), values[15],
         )  # fmt: skip
-        emit_tile(emit, rows, vectors, read_left, operands, values[16:])
+        emit_tile(emit, rows, vectors, read_left, operands, first, values[16:])
         return context.get_dummy_value()
 
     return codegen
