@@ -10,6 +10,7 @@ from .correlation import weight_gradient
 from .deferred import Deferred, written
 from .geometry import Window
 from .jit import compiled, prange
+from .matrix_product import product, transposed_product
 from .panels import Matrix, multiply, pack, padded
 from .table import is_swapped, kernel
 from .threads import run
@@ -23,9 +24,6 @@ from .walk import (
     output_offsets,
     pixel_offsets,
 )
-
-#: Rows of a matrix that are multiplied at once, and rows that are summed at once.
-ROWS_AT_ONCE, DEPTH_AT_ONCE = 64, 256
 
 
 @compiled(parallel=True)
@@ -50,20 +48,6 @@ def convolve_into(out: np.ndarray, x: np.ndarray, walk: Walk, weight: Matrix, bi
     tables = pixel_offsets(walk, x.shape[3]), output_offsets(walk, out.shape)
     work = out.size * weight.rows
     run(work, convolve, x, walk, pack(weight), padded(bias, out.shape[3], x.dtype), out, *tables)
-
-
-def product(a: np.ndarray, b: Matrix, bias: np.ndarray | None = None) -> np.ndarray:
-    """(m, n) ← (m, k) · (k, n) + bias: a convolution of m images' lines of one pixel with k channels."""
-    out = empty((len(a), b.columns), a.dtype)
-    walk = Walk(1, 1, 1, 0, 0, len(a), 1, min(ROWS_AT_ONCE, max(len(a), 1)))
-    convolve_into(out[None, :, None], a[None, :, None], walk, b, bias)
-    return out
-
-
-def transposed_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(m, n) ← (k, m), transposed, · (k, n): the weight gradient of a convolution of one tap."""
-    walk = Walk(1, 1, 1, 0, 0, len(a), 1, min(DEPTH_AT_ONCE, max(len(a), 1)))
-    return weight_gradient(a[None, :, None], walk, b[None, :, None])
 
 
 def is_pointwise(window: Window) -> bool:

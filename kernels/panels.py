@@ -10,7 +10,7 @@ from .jit import COMPILED, compiled, prange
 from .threads import run
 
 if COMPILED:
-    from .moves import copy_panel, panel_width
+    from .moves import copy_panel, misaligned, panel_width, transpose
     from .register_tile import ROWS, VECTOR_BYTES, product_narrow, product_wide
 
 
@@ -47,21 +47,36 @@ def padded(vector: np.ndarray | None, length: int, dtype) -> np.ndarray:
 
 
 @compiled()
+def scratch(size, array):
+    """A flat array of `size` elements of the array's dtype that begins where a vector does.
+
+    Loads of whole vectors then never touch two lines of the cache.
+    """
+    memory = np.empty(size + panel_width(array), array.dtype)
+    start = misaligned(memory)
+    return memory[start : start + size]
+
+
+@compiled()
 def pack_panel(matrix, row_step, column_step, at, depth, columns, panels, panel_at):
-    """panel (depth, width) ← the matrix's (depth, columns) at `at`; what fills up the width is of no account."""
+    """panel (depth, width) ← the matrix's (depth, columns) at `at`; what fills up the width is of no account.
+
+    Of the matrix either the rows or the columns are contiguous: one of its steps is 1.
+    """
     wide = panel_width(panels)
     if column_step == 1:
         for k in range(depth):
             copy_panel(matrix, at + k * row_step, columns, panels, panel_at + k * wide)
         return
-    for first in range(0, depth, 64):  # a block of the panel stays in the cache while its columns are filled
-        for j in range(columns):
-            source = at + j * column_step
-            for k in range(first, min(first + 64, depth)):
-                panels[panel_at + k * wide + j] = matrix[source + k * row_step]
-        for j in range(columns, wide):
-            for k in range(first, min(first + 64, depth)):
-                panels[panel_at + k * wide + j] = 0
+    lanes = wide // 2
+    rows_in_blocks, columns_in_blocks = depth - depth % lanes, columns - columns % lanes
+    for j in range(0, columns_in_blocks, lanes):
+        for k in range(0, rows_in_blocks, lanes):
+            transpose(matrix, at + j * column_step + k, column_step, panels, panel_at + k * wide + j, wide)
+    for j in range(wide):
+        source = at + j * column_step
+        for k in range(rows_in_blocks if j < columns_in_blocks else 0, depth):
+            panels[panel_at + k * wide + j] = matrix[source + k] if j < columns else 0
 
 
 @compiled(parallel=True)
@@ -85,8 +100,13 @@ def pack(matrix: Matrix) -> np.ndarray:
 
 
 @compiled()
-def multiply(left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns):
-    """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile, as `register_tile.tile` names them."""
+def multiply_between(
+    left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns, low, high
+):
+    """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile, as `register_tile.tile` names them.
+
+    The products are held between `low` and `high`.
+    """
     wide = panel_width(out)
     steps = depth[0] * depth[2]
     for column in range(0, columns, wide):
@@ -95,11 +115,21 @@ def multiply(left, left_at, rows, count, depth, right, start, start_at, start_st
             tile_rows = min(ROWS, count - row)
             if 2 * rest > wide:
                 product_wide(
-                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide,
-                    start, start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest,
+                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide, start,
+                    start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest, low, high,
                 )  # fmt: skip
             else:
                 product_narrow(
-                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide,
-                    start, start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest,
+                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide, start,
+                    start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest, low, high,
                 )  # fmt: skip
+
+
+@compiled()
+def multiply(left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns):
+    """`multiply_between` without bounds."""
+    infinity = out.dtype.type(np.inf)
+    multiply_between(
+        left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns,
+        -infinity, infinity,
+    )  # fmt: skip
