@@ -176,7 +176,8 @@ def convolve_channels(x, direct, margins, extent, plan, bands, filters, taps, st
                 first, last = band * walks[walk, OUT_Y] // bands, (band + 1) * walks[walk, OUT_Y] // bands
                 convolve_rectangles(
                     left, left_at, line, step, plan, walk, first, last, filters, channel * taps,
-                    min(panel, c - channel), start, channel, zeros, flat, image * image_y * image_x * c + channel, image_x * c, c, low, high,
+                    min(panel, c - channel), start, channel, zeros,
+                    flat, image * image_y * image_x * c + channel, image_x * c, c, low, high,
                 )  # fmt: skip
 
 

@@ -21,7 +21,20 @@ if COMPILED:
 #: A value's place in the arena (of its first pixel, or of a layer's first window), then the elements from one line,
 #: pixel and image to the next; of the source, of a second source, and of the target.
 PLACES = [f"{value}{field}" for value in ("source", "other", "target") for field in ("", "_line", "_pixel", "_image")]
-GEOMETRY = ["kind", "height", "width", "channels", "out_height", "out_width", "out_channels", "size_y", "size_x", "stride", "top", "left"]
+GEOMETRY = [
+    "kind",
+    "height",
+    "width",
+    "channels",
+    "out_height",
+    "out_width",
+    "out_channels",
+    "size_y",
+    "size_x",
+    "stride",
+    "top",
+    "left",
+]
 BORDER = ["border_top", "border_bottom", "border_left", "border_right"]
 INTEGERS = [*PLACES, *GEOMETRY, *BORDER, "weights", "constants"]
 LAYER = np.dtype([*((name, np.int64) for name in INTEGERS), ("low", np.float32), ("high", np.float32)])

@@ -12,20 +12,53 @@ import numpy as np
 
 from .buffers import empty
 from .jit import COMPILED, compiled, prange
-from .panels import Matrix, multiply, pack, padded, width
+from .panels import Matrix, multiply, pack_panel, padded, width
 from .threads import run, scratch
 
 if COMPILED:
     from numba import get_thread_id
 
-    from .moves import panel_width
+    from .moves import clear, panel_width
     from .sources import load_panel, source
 
-#: Pixels of a block.
-BLOCK = 128
+#: Pixels of a block, and panels of channels whose products are summed before the sums leave the registers: a part of a
+#: packed weight's panel that stays in the first cache while all pixels of the block meet it.
+BLOCK, DEEP = 128, 8
 
 #: Elements of all chunks' weight gradients together, and the fewest and most chunks, each a fixed share of the pixels.
 PARTIAL, FEWEST, MOST = 1 << 20, 2, 8
+
+
+@compiled(parallel=True)
+def pack_weight(weight, row_step, column_step, depth, columns, deep, packed):
+    """packed (part of the depth, panel of columns, rows of the part, width) ← a matrix (depth, columns), then zeros."""
+    panel = panel_width(packed)
+    panels, whole = (columns + panel - 1) // panel, (depth + panel - 1) // panel * panel
+    for item in prange((depth + deep - 1) // deep * panels):
+        first, column = np.int64(item) // panels * deep, np.int64(item) % panels * panel
+        rows, filled = min(deep, depth - first), min(deep, whole - first)
+        place = (first * panels + column // panel * filled) * panel
+        at = first * row_step + column * column_step
+        pack_panel(weight, row_step, column_step, at, rows, min(panel, columns - column), packed, place)
+        clear(packed, place + rows * panel, (filled - rows) * panel)
+
+
+@compiled()
+def multiply_deep(block, count, depth, deep, weight, start, out, out_at, out_step, rows, out_rows, columns):
+    """out (count, columns) ← a block of pixels (panel, count, width) · packed weight + start, a part of it at once.
+
+    What one part leaves is where the next one begins.
+    """
+    panel = panel_width(out)
+    wide = (columns + panel - 1) // panel * panel
+    sums, sums_at, sums_step = start, np.int64(0), np.int64(0)
+    for first in range(0, depth, deep):
+        steps = ((min(deep, depth - first) + panel - 1) // panel, count * panel, panel, 1)
+        multiply(
+            block, first * count, rows, count, steps, weight[first * wide :],
+            sums, sums_at, sums_step, out, out_at, out_rows, columns,
+        )  # fmt: skip
+        sums, sums_at, sums_step = out, out_at, out_step
 
 
 @compiled(inline="always")
@@ -37,32 +70,30 @@ def load_block(source, first, count, block):
 
 
 @compiled(parallel=True)
-def pointwise_forward(x, weight, start, out, rows, out_rows, blocks):
+def pointwise_forward(x, weight, deep, start, out, rows, out_rows, blocks):
     """out (pixel, cout) ← x (pixel, cin) · packed (cin, cout) + start, a block of pixels at a time."""
     pixels, cout = out.shape
-    flat, panel = out.reshape(-1), panel_width(out)
-    panels = (x.data.shape[3] + panel - 1) // panel
+    flat, cin = out.reshape(-1), x.data.shape[3]
     for item in prange((pixels + BLOCK - 1) // BLOCK):
         first = np.int64(item) * BLOCK
         count = min(BLOCK, pixels - first)
         block = blocks[get_thread_id()]
         load_block(x, first, count, block)
-        depth = (panels, count * panel, panel, 1)
-        multiply(block, 0, rows, count, depth, weight, start, 0, 0, flat, first * cout, out_rows, cout)
+        multiply_deep(block, count, cin, deep, weight, start, flat, first * cout, cout, rows, out_rows, cout)
 
 
 @compiled(parallel=True)
-def pointwise_backward(x, grad, transposed, start, dx, partial, rows, dx_rows, sum_rows, blocks):
+def pointwise_backward(x, grad, transposed, deep, start, dx, partial, rows, dx_rows, sum_rows, blocks):
     """dx (pixel, cin) ← grad · packed Wᵀ; partial (chunk, cin, cout filled up) ← each chunk's xᵀ · grad."""
     pixels, cin = dx.shape
     chunks, _, wide = partial.shape
     flat, sums, panel = dx.reshape(-1), partial.reshape(-1), panel_width(dx)
-    x_panels, grad_panels = (cin + panel - 1) // panel, wide // panel
+    cout, x_size = grad.data.shape[3], (cin + panel - 1) // panel * panel * BLOCK
     for item in prange(chunks):
         chunk = np.int64(item)
         begin, end = chunk * pixels // chunks, (chunk + 1) * pixels // chunks
         thread = get_thread_id()
-        a, dy = blocks[thread, : x_panels * BLOCK * panel], blocks[thread, x_panels * BLOCK * panel :]
+        a, dy = blocks[thread, :x_size], blocks[thread, x_size:]
         taps = np.empty(cin, np.int64)
         partial[chunk] = 0
         for first in range(begin, end, BLOCK):
@@ -73,8 +104,7 @@ def pointwise_backward(x, grad, transposed, start, dx, partial, rows, dx_rows, s
                 taps[channel] = channel // panel * count * panel + channel % panel
             place = chunk * cin * wide
             multiply(a, 0, taps, cin, (1, 0, count, panel), dy, sums, place, wide, sums, place, sum_rows, wide)
-            depth = (grad_panels, count * panel, panel, 1)
-            multiply(dy, 0, rows, count, depth, transposed, start, 0, 0, flat, first * cin, dx_rows, cin)
+            multiply_deep(dy, count, cout, deep, transposed, start, flat, first * cin, cin, rows, dx_rows, cin)
 
 
 @compiled(parallel=True)
@@ -90,12 +120,18 @@ def add_chunks(partial, out):
                 out[item, column] += partial[chunk, item, column]
 
 
-def packed(weight: np.ndarray) -> np.ndarray:
-    """The panels of a matrix (depth, columns), with rows of zeros that fill up the depth to whole panels."""
-    missing = -len(weight) % width(weight.dtype)
-    if missing:
-        weight = np.concatenate([weight, np.zeros((missing, weight.shape[1]), weight.dtype)])
-    return pack(Matrix.of(weight))
+def packed(weight: np.ndarray) -> tuple[np.ndarray, int]:
+    """The packed parts of a matrix (depth, columns), or of a transpose, and how many rows a part has.
+
+    The next part reads the sums of one as whole vectors: where columns do not end with a panel there is only one part.
+    """
+    matrix, panel = Matrix.of(weight), width(weight.dtype)
+    whole = -(-matrix.rows // panel) * panel
+    deep = DEEP * panel if matrix.columns % panel == 0 else whole
+    panels = empty((whole * padded(None, matrix.columns, weight.dtype).size,), weight.dtype)
+    steps = matrix.row_step, matrix.column_step
+    run(panels.size, pack_weight, matrix.data, *steps, matrix.rows, matrix.columns, deep, panels)
+    return panels, deep
 
 
 def row_table(step: int, count: int = BLOCK) -> np.ndarray:
@@ -109,7 +145,8 @@ def forward(x, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     pixels = x.size // cin
     out = empty((pixels, cout), x.dtype)
     tables = row_table(width(x.dtype)), row_table(cout), scratch(BLOCK * padded(None, cin, x.dtype).size, x.dtype)
-    run(x.size * cout, pointwise_forward, source(x), packed(weight), padded(bias, cout, x.dtype), out, *tables)
+    start = padded(bias, cout, x.dtype)
+    run(x.size * cout, pointwise_forward, source(x), *packed(weight), start, out, *tables)
     return out.reshape(*x.shape[:3], cout)
 
 
@@ -120,10 +157,9 @@ def backward(x, grad, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     dx, dw = empty((pixels, cin), x.dtype), empty((cin, cout), x.dtype)
     chunks = max(min(max(PARTIAL // (cin * wide), FEWEST), MOST, -(-pixels // BLOCK)), 1)
     partial = empty((chunks, cin, wide), x.dtype)
-    transposed = packed(weight.T if cout % width(x.dtype) == 0 else np.ascontiguousarray(weight.T))
     start = padded(None, cin, x.dtype)
     blocks = scratch(BLOCK * (start.size + wide), x.dtype)
     tables = row_table(width(x.dtype)), row_table(cin), row_table(wide, cin), blocks
-    run(2 * x.size * cout, pointwise_backward, source(x), source(grad), transposed, start, dx, partial, *tables)
+    run(2 * x.size * cout, pointwise_backward, source(x), source(grad), *packed(weight.T), start, dx, partial, *tables)
     run(partial.size, add_chunks, partial, dw)
     return dx.reshape(x.shape), dw
