@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 from tinyslim.kernels import jit
 
-from tinyslim.bench.assembly import Instruction, hot_loop, innermost_loops
 from tinyslim.bench.assembly_kernels import assembly
+from tinyslim.bench.assembly_loops import Instruction, Loop, hottest, innermost_loops
 
 X86 = """
 \t.text
@@ -49,20 +49,27 @@ ARM = """
 """
 
 
+def hot_loop(text: str) -> Loop:
+    return hottest(innermost_loops(text))
+
+
 def test_the_innermost_loop_with_the_most_arithmetic_is_found():
-    assert [len(loop) for loop in innermost_loops(X86)] == [3, 7]
-    loop = hot_loop(X86, "kernel")
+    assert [len(loop.instructions) for loop in innermost_loops(X86)] == [3, 7]
+    loop = hot_loop(X86)
+    assert loop.function == "kernel"
     assert loop.instructions[0].text == "vmovups -64(%rdx), %zmm18"
     assert loop.instructions[-1].name == "jne"
 
 
 def test_what_the_instructions_do_is_counted():
     loop = hot_loop(X86)
-    counts = {what: loop.count(what) for what in ("arithmetic", "loads", "stores", "spills", "fetches")}
-    assert counts == {"arithmetic": 2, "loads": 3, "stores": 0, "spills": 0, "fetches": 0}
+    counts = {
+        what: loop.count(what) for what in ("multiply_adds", "arithmetic", "loads", "stores", "spills", "fetches")
+    }
+    assert counts == {"multiply_adds": 2, "arithmetic": 2, "loads": 3, "stores": 0, "spills": 0, "fetches": 0}
     assert loop.share == pytest.approx(2 / 7)
     assert "2 of 7 instructions do arithmetic (29%), with 1.50 loads" in loop.verdict
-    assert "the sums stay in registers" in loop.verdict
+    assert "what is summed stays in registers" in loop.verdict
 
 
 def test_a_planted_spill_is_seen():
@@ -70,6 +77,10 @@ def test_a_planted_spill_is_seen():
     assert loop.count("spills") == loop.count("stores") == loop.count("fetches") == 1
     assert "1 move vectors to or from the stack" in loop.verdict
     assert "1 fetch an address or a count from the stack" in loop.verdict
+
+
+def test_a_loop_without_vectors_is_called_so():
+    assert "made no vectors" in hot_loop(".LBB0_1:\n\taddsd\t%xmm1, %xmm0\n\tjne\t.LBB0_1\n").verdict
 
 
 def test_other_processors_are_read_too():
@@ -107,6 +118,19 @@ def test_the_hot_loop_of_the_integer_product_is_made_of_dot_products():
     printed = io.StringIO()
     found.print(Console(file=printed, width=300))
     assert found.loop.verdict in printed.getvalue()
+
+
+def test_multiply_adds_count_more_than_other_arithmetic():
+    more = X86.replace("\tvaddps\t%zmm4, %zmm5, %zmm5\n", "\tvaddps\t%zmm4, %zmm5, %zmm5\n" * 9)
+    assert hot_loop(more).instructions == hot_loop(X86).instructions
+
+
+@pytest.mark.skipif(not jit.COMPILED, reason="nothing is compiled")
+def test_a_function_that_is_not_in_the_machine_code_is_refused_with_those_that_are():
+    with pytest.raises(
+        ValueError, match=r"`within` \(='nowhere'\) is in .*; there are .*tinyslim\.kernels\.product_int8"
+    ):
+        assembly("gemm_int8", within="nowhere")
 
 
 def test_a_kernel_that_is_not_there_is_refused():

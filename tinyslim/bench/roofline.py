@@ -112,7 +112,7 @@ def spread_out(values: list[float], decades: float) -> list[float]:
     Examples
     --------
     >>> [round(height, 2) for height in spread_out([1.0, 10.0, 10.0], 1.0)]
-    [1.0, 3.16, 31.62]
+    [0.46, 4.64, 46.42]
     """
     import numpy as np
 

@@ -8,6 +8,9 @@ Integer sums may be added in any order, so the compiler is free to make vectors 
 exactly this pattern: two neighbouring products of 16 bits, added into a sum of 32 bits, in each lane (`vpmaddwd`; with
 VNNI `vpdpwssd` adds them to the sum as well). It finds it only if the products and the sum are declared as 32 bits,
 hence the `np.int32(…)`. No sums travel any more: two bytes are loaded for two operations.
+
+By itself that is no gain (0.8 to 1.0 times the step before, measured with AVX-512): a vector of each side is loaded and
+widened for every instruction that multiplies, and a sum is folded from its lanes for every element. The next step pays.
 """
 
 from __future__ import annotations
