@@ -15,15 +15,15 @@ from .jit import COMPILED, compiled
 from .sizes_int8 import PANEL, VECTOR
 
 if COMPILED:
-    from .vectors_int8 import address, fill
+    from .lines_int8 import fill
 
 FIELDS = (
     "kind source line target out_line height width channels pixel other other_line other_pixel "
     "out_height out_width out_channels out_pixel out_top out_bottom out_left out_right border "
     "kernel_height kernel_width stride top left input_zero_point other_zero_point zero_point low high "
-    "multiplier other_multiplier shift weights constants bounds table segments depth steep shared band"
+    "multiplier other_multiplier shift weights constants bounds table segments depth steep shared band scale"
 )
-LAYER = np.dtype([*((name, np.int64) for name in FIELDS.split()), ("scale", np.float32)])
+LAYER = np.dtype([(name, np.int64) for name in FIELDS.split()])
 
 QUANTIZE, LOOKUP, COPY, OUTPUT, ADD, MAX_POOL, AVG_POOL, CLIP, DEQUANTIZE = range(9)
 CONV2D, DEPTHWISE, FUSED, LOGITS = range(9, 13)  # those with weights
@@ -101,19 +101,15 @@ def run_filter(layers, i, memory, scratch, first, last, part, parts, data):
 
 
 @compiled()
-def run_bytes(p, image, memory, sums, weights, output, first, last):
+def run_bytes(p, image, memory, totals, output, first, last, data):
     """Some lines of a layer without filters."""
-    zero = np.int64(0)  # a literal 0 has a type of its own, for which callees would be compiled again
     if p.kind == QUANTIZE:
         quantize(p, image, memory, first, last)
     elif p.kind == LOOKUP:
-        lookup(p, image, memory, weights, first, last)
-    elif p.kind == COPY and p.source < 0:
-        copy(p, image, zero, memory, p.target, first, last)
-    elif p.kind == COPY:
-        copy(p, memory, p.source, memory, p.target, first, last)
-    elif p.kind == OUTPUT:
-        copy(p, memory, p.source, output, zero, first, last)
+        lookup(p, image, memory, data.weights, first, last)
+    elif p.kind == COPY or p.kind == OUTPUT:
+        source, target = image if p.source < 0 else memory + p.source, memory + p.target
+        copy(p, source, output if p.kind == OUTPUT else target, first, last)
     elif p.kind == ADD:
         add(p, memory, first, last)
     elif p.kind == CLIP:
@@ -121,19 +117,19 @@ def run_bytes(p, image, memory, sums, weights, output, first, last):
     elif p.kind == DEQUANTIZE:
         dequantize(p, memory, first, last)
     else:
-        pool(p, memory, sums, first, last, p.kind == MAX_POOL)
+        pool(p, memory, totals, first, last, p.kind == MAX_POOL)
 
 
 @compiled()
-def run_layer(layers, i, image, memory, scratch, sums, weights, output, part, parts, data):
+def run_layer(layers, i, image, memory, scratch, totals, output, part, parts, data):
     """One thread's share of one layer on one image."""
     p = layers[i]
     first, last = share(p.out_height, part, parts)
     if p.kind >= CONV2D:
-        run_filter(layers, i, address(memory), address(scratch), first, last, part, parts, data)
+        run_filter(layers, i, memory, scratch, first, last, part, parts, data)
     else:
-        run_bytes(p, image, memory, sums, weights, output, first, last)
+        run_bytes(p, image, memory, totals, output, first, last, data)
     if p.kind == FUSED:
-        fill_border(layers[i + 1], address(memory), first, last)
+        fill_border(layers[i + 1], memory, first, last)
     elif p.kind != OUTPUT:
-        fill_border(p, address(memory), first, last)
+        fill_border(p, memory, first, last)

@@ -21,7 +21,7 @@ SHARED_WORK = 20_000_000
 
 
 @compiled(inline="always")
-def walk(images, layers, order, weights, constants, tables, memory, scratch, sums, outputs, thread, threads, steps):
+def walk(images, layers, order, weights, constants, tables, memory, scratch, totals, outputs, thread, threads, steps):
     """What one thread does of the layers that `order` names in its `steps` (first, last).
 
     With one layer at a time all threads take parts of the same image; otherwise each has images of its own.
@@ -33,13 +33,13 @@ def walk(images, layers, order, weights, constants, tables, memory, scratch, sum
     for image in range(start, len(images), step):
         for i in range(steps[0], steps[1]):
             run_layer(
-                layers, order[i], images[image], memory[slot], scratch[thread], sums[thread], weights,
-                outputs[image], part, parts, data,
+                layers, order[i], address(images[image]), address(memory[slot]), address(scratch[thread]),
+                address(totals[thread]), address(outputs[image]), part, parts, data,
             )  # fmt: skip
 
 
 @compiled(parallel=True)
-def walk_together(images, layers, order, weights, constants, tables, memory, scratch, sums, outputs, shared):
+def walk_together(images, layers, order, weights, constants, tables, memory, scratch, totals, outputs, shared):
     """`walk` on all threads at once; the end of each prange is where they wait for one another."""
     threads, count = len(scratch), len(order)
     for phase in range(count if shared else 1):
@@ -47,7 +47,7 @@ def walk_together(images, layers, order, weights, constants, tables, memory, scr
             thread = np.int64(index)  # a prange index is unsigned, and mixing signs makes floats
             steps = (phase, phase + 1) if shared else (0, count)
             walk(
-                images, layers, order, weights, constants, tables, memory, scratch, sums, outputs,
+                images, layers, order, weights, constants, tables, memory, scratch, totals, outputs,
                 thread, threads, steps,
             )  # fmt: skip
 
@@ -80,7 +80,7 @@ class Plan:
         self._idle: dict[int, deque] = {}
 
     def _workspace(self, threads: int) -> tuple[np.ndarray, ...]:
-        """(memory, scratch, sums), one row a thread."""
+        """(memory, scratch, totals), one row a thread."""
         try:
             return self._idle.setdefault(threads, deque()).pop()
         except IndexError:

@@ -38,7 +38,7 @@ class Planner:
     def quantize(self, scale: float, zero_point: int) -> Value:
         """Float32 images as bytes."""
         target = Value(*self.image.shape, pixel=self.image.channels)
-        return self._add(kinds.QUANTIZE, self.image, target, scale=scale, zero_point=zero_point)
+        return self._add(kinds.QUANTIZE, self.image, target, scale=float_bits(scale), zero_point=zero_point)
 
     def lookup(self, tables: np.ndarray) -> Value:
         """Byte images through uint8 `tables` (channels, 256)."""
@@ -109,7 +109,8 @@ class Planner:
     def max_pool2d(self, x: Value, size: int, stride: int, padding) -> Value:
         """The largest byte of each window."""
         target = windows(x, (size, size), stride, padding, x.channels)
-        return self._add(kinds.MAX_POOL, x, target, **window(size, size, stride, padding))
+        unscaled = {"multiplier": 2, "shift": 1, "high": 255}
+        return self._add(kinds.MAX_POOL, x, target, **window(size, size, stride, padding), **unscaled)
 
     def avg_pool2d(
         self, x: Value, size, stride, padding, multiplier, shift, input_zero_point, zero_point, low=0, high=255
@@ -145,7 +146,7 @@ class Planner:
     def dequantize(self, x: Value, scale: float, zero_point: int) -> Value:
         """Bytes as real numbers again."""
         target = Value(*x.shape, pixel=4 * x.channels, itemsize=4)
-        return self._add(kinds.DEQUANTIZE, x, target, scale=scale, input_zero_point=zero_point)
+        return self._add(kinds.DEQUANTIZE, x, target, scale=float_bits(scale), input_zero_point=zero_point)
 
     # ---- the plan ----------------------------------------------------------------------------------------------------
 
@@ -182,6 +183,11 @@ class Planner:
             x = self._add(kinds.COPY, x, image(*x.shape))
         x.border, x.fill = tuple(map(max, x.border, padding)), zero_point
         return x
+
+
+def float_bits(number: float) -> int:
+    """A float32 as the integer of the same bits: a record holds integers alone."""
+    return int(np.float32(number).view(np.int32))
 
 
 def join(parts: list[np.ndarray], dtype) -> np.ndarray:

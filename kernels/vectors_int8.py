@@ -131,15 +131,3 @@ def address(typing, array):
         return builder.ptrtoint(data, INT64)
 
     return types.int64(array), generate
-
-
-@kernel_of
-def fill(e: Emitter, start, count, value):
-    """`count` bytes from the address `start` on become `value`."""
-    cgutils.memset(e.builder, e.pointer(start), count, e.builder.trunc(value, BYTE))
-
-
-@kernel_of
-def move(e: Emitter, source, target, count):
-    """`count` bytes from one address to another."""
-    cgutils.raw_memcpy(e.builder, e.pointer(target), e.pointer(source), count, 1)
