@@ -24,7 +24,7 @@ if COMPILED:
     )
 
 
-@compiled()
+@compiled(inline="always")
 def quantize(p, image, memory, first, last):
     """Real numbers to bytes."""
     count = p.width * p.channels
@@ -32,7 +32,7 @@ def quantize(p, image, memory, first, last):
         quantize_line((image + 4 * y * count, memory + p.target + y * p.out_line, count, p.scale, p.zero_point))
 
 
-@compiled()
+@compiled(inline="always")
 def lookup(p, image, memory, weights, first, last):
     """Bytes to bytes through one table of 256 a channel, which stands for normalising and quantising."""
     line = p.width * p.channels
@@ -56,7 +56,7 @@ def copy(p, source, target, first, last):
             move((source + y * p.line + x * p.pixel, target + y * p.out_line + x * p.out_pixel, count))
 
 
-@compiled()
+@compiled(inline="always")
 def add(p, memory, first, last):
     """((q1 − Z1)·m1 + (q2 − Z2)·m2 + 2^(s−1)) >> s, with one shift."""
     width, count = runs(p, p.pixel == p.other_pixel == p.out_pixel)
@@ -70,7 +70,7 @@ def add(p, memory, first, last):
             ))  # fmt: skip
 
 
-@compiled()
+@compiled(inline="always")
 def pool(p, memory, totals, first, last, largest):
     """The largest byte or the mean of each window. Padding never wins a maximum, and is a real zero in a mean."""
     channels = p.channels
@@ -93,7 +93,7 @@ def pool(p, memory, totals, first, last, largest):
             ))  # fmt: skip
 
 
-@compiled()
+@compiled(inline="always")
 def clip(p, memory, first, last):
     """Bytes held between `low` and `high`."""
     width, count = runs(p, p.pixel == p.out_pixel)
@@ -103,7 +103,7 @@ def clip(p, memory, first, last):
             clip_line((memory + source, memory + target, count, p.low, p.high))
 
 
-@compiled()
+@compiled(inline="always")
 def dequantize(p, memory, first, last):
     """Bytes back to real numbers: (q − zero_point)·scale."""
     width, count = runs(p, p.out_pixel == 4 * p.pixel)

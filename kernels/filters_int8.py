@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .jit import COMPILED, compiled
-from .sizes_int8 import PANEL, ROWS, VECTOR
+from .sizes_int8 import PANEL, ROWS, VECTOR, VECTORS
 from .taps_int8 import PIXELS, QUAD
 from .tile_int8 import STEP
 
@@ -33,16 +33,18 @@ def convolve(p, source, target, pixels, panels, data):
     """The first `pixels` of the layer's table, and output channels of `panels` (first, last).
 
     (pixel, out_c) ← (pixel, segment, depth) ⋆ (segment, depth, out_c)
+
+    The weights of a large net lie in the slowest cache. So each tile asks for a part of the next panel ahead of time.
     """
     segments, line, depth, steep = p.segments, p.line, p.depth, p.steep
     size, limits, table = segments * depth * STEP, data.constants + p.bounds, data.tables + p.table
     last = pixels - 1
     for k in range(panels[0], panels[1]):
         weights, parameters = data.weights + p.weights + k * size, data.constants + p.constants + k * PANEL_PARAMETERS
-        out, count = target + k * PANEL, min(p.out_pixel - k * PANEL, PANEL)
+        out, count, ahead = target + k * PANEL, min(p.out_pixel - k * PANEL, PANEL), weights + size
         for first in range(0, pixels, ROWS):
             arguments = (
-                source, segments, line, depth, weights, parameters, limits, steep, table, first, last, out, count
+                source, segments, line, depth, weights, parameters, limits, steep, table, first, last, out, count, ahead
             )  # fmt: skip
             if pixels - first > ROWS // 2:
                 byte_tile_full(arguments)
@@ -50,6 +52,7 @@ def convolve(p, source, target, pixels, panels, data):
                 byte_tile_half(arguments)
             else:
                 byte_tile_one(arguments)
+            ahead += size // VECTORS
 
 
 @compiled()
@@ -71,7 +74,7 @@ def depthwise(p, source, target, out_line, lines, blocks, data):
             depthwise_rows(p, here, out, out_line, lines, weights, parameters, limits)
 
 
-@compiled()
+@compiled(inline="always")
 def depthwise_squares(p, source, target, out_line, lines, weights, parameters, limits):
     """Tiles of 2×2 outputs; the last ones of an odd number of lines or pixels overlap their neighbours."""
     line, pixel, steep, width = p.line, p.pixel, p.steep, p.out_width
@@ -83,7 +86,7 @@ def depthwise_squares(p, source, target, out_line, lines, weights, parameters, l
             taps_square((here, line, pixel, weights, parameters, limits, steep, out, out_line))
 
 
-@compiled()
+@compiled(inline="always")
 def depthwise_rows(p, source, target, out_line, lines, weights, parameters, limits):
     """Tiles of one line; where pixels are narrow and lie side by side, a vector holds several of them."""
     line, pixel, out_pixel, height, quads, steep = p.line, p.pixel, p.out_pixel, p.segments, p.depth, p.steep
@@ -104,7 +107,7 @@ def depthwise_rows(p, source, target, out_line, lines, weights, parameters, limi
             ))  # fmt: skip
 
 
-@compiled()
+@compiled(inline="always")
 def logits(p, source, target, panels, data):
     """The last layer's real numbers: (sum + bias)·scale, a float32 a class of `panels` (first, last)."""
     depth = p.depth

@@ -3,6 +3,8 @@
 A layer is a record of integers: its geometry, its zero points, and where its values lie in an arena of bytes. A value
 is an image of lines `line` bytes apart and pixels `pixel` bytes apart. Around it there may be a border of the byte that
 stands for zero: the layer that writes a value also writes its border, so that a convolution never asks where it is.
+
+Functions with one caller are inlined: Numba compiles a function again in each of those that call it, level by level.
 """
 
 from __future__ import annotations
@@ -32,13 +34,13 @@ CONV2D, DEPTHWISE, FUSED, LOGITS = range(9, 13)  # those with weights
 FEW_LINES = 8
 
 
-@compiled()
+@compiled(inline="always")
 def share(count, part, parts):
     """The part-th of `parts` nearly equal stretches of `range(count)`."""
     return count * part // parts, count * (part + 1) // parts
 
 
-@compiled()
+@compiled(inline="always")
 def window_start(p, y):
     """Where, from the arena's beginning, the windows of output line y begin."""
     return p.source + (y * p.stride - p.top) * p.line - p.left * p.pixel
@@ -58,7 +60,7 @@ def fill_border(p, memory, first, last):
         fill((start + last * line - left, p.out_bottom * line, border))
 
 
-@compiled()
+@compiled(inline="always")
 def convolve_lines(p, memory, first, last, panels, data):
     """Some output lines of a convolution, a band of them at a time."""
     for y in range(first, last, p.band):
@@ -66,7 +68,7 @@ def convolve_lines(p, memory, first, last, panels, data):
         convolve(p, memory + window_start(p, y), memory + p.target + y * p.out_line, lines * p.out_width, panels, data)
 
 
-@compiled()
+@compiled(inline="always")
 def separable_lines(p, q, memory, scratch, first, last, data):
     """Some output lines of a depthwise convolution p and the pointwise one q behind it, a band at a time.
 
@@ -80,7 +82,7 @@ def separable_lines(p, q, memory, scratch, first, last, data):
         convolve(q, scratch, memory + q.target + y * q.out_line, lines * q.out_width, (zero, panels), data)
 
 
-@compiled()
+@compiled(inline="always")
 def run_filter(layers, i, memory, scratch, first, last, part, parts, data):
     """A thread's share of a layer that has weights: lines, or channels where lines are few."""
     p = layers[i]
@@ -100,7 +102,7 @@ def run_filter(layers, i, memory, scratch, first, last, part, parts, data):
         logits(p, memory + p.source, memory + p.target, groups, data)
 
 
-@compiled()
+@compiled(inline="always")
 def run_bytes(p, image, memory, totals, output, first, last, data):
     """Some lines of a layer without filters."""
     if p.kind == QUANTIZE:

@@ -33,9 +33,9 @@ class Step:
     def __post_init__(self):
         self.skipped = self.fields.pop("skipped", 0)
 
-    def record(self) -> np.void:
+    def record(self) -> tuple[int, ...]:
         """The layer's record, once its values have places."""
-        layer, source, target = np.zeros((), LAYER), self.inputs[0], self.target
+        source, target = self.inputs[0], self.target
         other, border = self.inputs[-1], dict(zip(("top", "bottom", "left", "right"), target.border, strict=True))
         numbers = {
             "kind": self.kind, "height": source.height, "width": source.width, "channels": source.channels,
@@ -45,9 +45,7 @@ class Step:
             "out_height": target.height, "out_width": target.width, "out_channels": target.channels,
             "border": target.fill, **{f"out_{side}": pixels for side, pixels in border.items()}, **self.fields,
         }  # fmt: skip
-        for name, number in numbers.items():
-            layer[name] = number
-        return layer
+        return tuple(numbers.get(name, 0) for name in LAYER.names)
 
 
 def are_fused(first: Step, second: Step, readers: dict[int, int]) -> bool:
@@ -87,7 +85,7 @@ def lay_out(steps: list[Step], result: Value, weights: np.ndarray, constants: np
     # The last step writes to the caller's array, not to the arena.
     values = live_ranges([(steps[i].inputs, steps[i + (i in fused)].target) for i in order[:-1]], result)
     arena_bytes = place(values)
-    layers, tables, scratch = np.stack([step.record() for step in steps]), [], 0
+    layers, tables, scratch = np.array([step.record() for step in steps], LAYER), [], 0
     for i, layer in enumerate(layers):
         if layer["kind"] != CONV2D:
             continue

@@ -9,7 +9,7 @@ import numpy as np
 from .filters_int8 import Data
 from .jit import COMPILED, compiled, prange
 from .layers_int8 import CONV2D, LOGITS, run_layer
-from .sizes_int8 import VECTOR, round_up
+from .sizes_int8 import VECTOR, aligned, round_up
 from .threads import enter, thread_count
 from .values_int8 import Value
 
@@ -50,14 +50,6 @@ def walk_together(images, layers, order, weights, constants, tables, memory, scr
                 images, layers, order, weights, constants, tables, memory, scratch, totals, outputs,
                 thread, threads, steps,
             )  # fmt: skip
-
-
-def aligned(*shape: int, dtype=np.uint8) -> np.ndarray:
-    """Zeros whose rows of a vector begin where cache lines do."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    raw = np.zeros(size + VECTOR, np.uint8)
-    start = -raw.ctypes.data % VECTOR
-    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 class Plan:

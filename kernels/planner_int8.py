@@ -6,11 +6,11 @@ import numpy as np
 
 from . import layers_int8 as kinds
 from .layout_int8 import Step, lay_out
-from .plan_int8 import Plan, aligned
+from .plan_int8 import Plan
 from .rescale_int8 import bounds, is_steep, parameter_blocks, rescaling
-from .sizes_int8 import PANEL, VECTOR, VECTORS, pixel_bytes, round_up
+from .sizes_int8 import PANEL, VECTOR, VECTORS, aligned, pixel_bytes, round_up
 from .taps_int8 import WIDTH, pack_taps
-from .tile_int8 import BYTE_ORDER, SUM_ORDER, pack_panels
+from .tile_int8 import pack_panels
 from .values_int8 import Value, image, windows
 
 
@@ -58,7 +58,7 @@ class Planner:
         bias = fold_zero_point(bias, weight.sum(axis=(0, 1, 2), dtype=np.int64), input_zero_point)
         return self._add(
             kinds.CONV2D, x, windows(x, (height, width), stride, padding, outputs),
-            weights=self._keep(self._weights, pack_panels(spread.reshape(height, width * pixel, outputs), BYTE_ORDER)),
+            weights=self._keep(self._weights, pack_panels(spread.reshape(height, width * pixel, outputs))),
             segments=height, depth=-(-width * pixel // 4), **window(height, width, stride, padding),
             **self._rescaled(bias, multiplier, shift, VECTORS, **output),
         )  # fmt: skip
@@ -93,7 +93,7 @@ class Planner:
         blocks = rows.reshape(2, -1, PANEL).transpose(1, 0, 2).reshape(-1)
         return self._add(
             kinds.LOGITS, x, Value(1, 1, weight.shape[1], pixel=4 * rows.shape[1], itemsize=4),
-            weights=self._keep(self._weights, pack_panels(weight[None], SUM_ORDER)),
+            weights=self._keep(self._weights, pack_panels(weight[None])),
             constants=self._keep(self._constants, blocks),
             segments=1, depth=-(-len(weight) // 4), **window(1, 1, 1, (0, 0, 0, 0)),
         )  # fmt: skip

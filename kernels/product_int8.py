@@ -9,32 +9,34 @@ from .jit import COMPILED, compiled, prange
 from .sizes_int8 import PANEL, ROWS, round_up
 from .table import kernel
 from .threads import run
-from .tile_int8 import STEP, SUM_ORDER, pack_panels
+from .tile_int8 import pack_panels
 
 if COMPILED:
     from .tile_int8 import sum_tile_full, sum_tile_one
     from .vectors_int8 import address
 
-#: Rows that a thread takes at once, so that a panel of B is read again from the nearest cache.
-BLOCK = 16 * ROWS
+#: Rows and panels of a block, which one thread takes: it reads A from a near cache again for each of the panels.
+ROW_TILES, PANELS = 16, 4
 
 
 @compiled(parallel=True)
 def multiply(a, panels, table, c):
-    """c (m, n) ← a (m, 4·depth) · panels: a thread owns a block of rows."""
+    """c (m, n) ← a (m, 4·depth) · panels: a thread owns a block of c."""
     (m, k), n = a.shape, c.shape[1]
     depth, source, weights, target, places = k // 4, address(a), address(panels), address(c), address(table)
-    for block in prange((m + BLOCK - 1) // BLOCK):
-        start = np.int64(block) * BLOCK
-        end = min(start + BLOCK, m)
-        for panel in range((n + PANEL - 1) // PANEL):
-            column, out = weights + panel * depth * STEP, target + panel * 4 * PANEL
-            count = 4 * min(n - panel * PANEL, PANEL)
+    down, right = -(-m // (ROW_TILES * ROWS)), -(-n // (PANELS * PANEL))
+    for index in prange(down * right):
+        block = np.int64(index)
+        start, column = block // right * ROW_TILES * ROWS, block % right * PANELS * PANEL
+        end = min(start + ROW_TILES * ROWS, m)
+        for left in range(column, min(column + PANELS * PANEL, n), PANEL):
+            panel, out, count = weights + left * k, target + 4 * left, 4 * min(n - left, PANEL)
             for first in range(start, end, ROWS):
+                arguments = (source, depth, panel, places, first, end - 1, out, count)
                 if end - first > 1:
-                    sum_tile_full((source, depth, column, places, first, end - 1, out, count))
+                    sum_tile_full(arguments)
                 else:
-                    sum_tile_one((source, depth, column, places, first, end - 1, out, count))
+                    sum_tile_one(arguments)
 
 
 @kernel
@@ -65,5 +67,5 @@ def gemm_int8(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         a = padded
     if c.size:
         table = np.arange(m)[:, None] * np.array([a.shape[1], 4 * n])
-        run(m * k * n, multiply, a, pack_panels(b[None], SUM_ORDER), table, c)
+        run(m * k * n, multiply, a, pack_panels(b[None]), table, c)
     return c

@@ -1,6 +1,8 @@
-"""The sizes that packing, compiled code and arena agree on."""
+"""The sizes that packing, compiled code and arena agree on, and arrays that begin where cache lines do."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from .jit import ISA
 
@@ -27,3 +29,11 @@ def pixel_bytes(channels: int) -> int:
     """
     parts = [part for part in (8, 16, 32) if channels <= part]
     return parts[0] if parts else round_up(channels, VECTOR)
+
+
+def aligned(*shape: int, dtype=np.uint8) -> np.ndarray:
+    """Zeros whose rows of a vector begin where cache lines do."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + VECTOR, np.uint8)
+    start = -raw.ctypes.data % VECTOR
+    return raw[start : start + size].view(dtype).reshape(shape)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import COMPILED
+from .jit import COMPILED, compiled
 from .rescale_int8 import channel_order
-from .sizes_int8 import LANES, PANEL, ROWS, VECTOR, VECTORS, round_up
+from .sizes_int8 import LANES, PANEL, ROWS, VECTOR, VECTORS, aligned, round_up
 
 #: Bytes of one step of a panel's weights: four of the depth for each channel.
 STEP = 4 * PANEL
@@ -23,31 +23,29 @@ if COMPILED:
 
     from .instructions_int8 import dot
     from .rescale_int8 import BIAS, raise_steep, row_of, to_bytes
-    from .vectors_int8 import BYTE, FLOAT, INT32, INT64, SUMS, Emitter, kernel_of, lanes, splat
-
-
-# ---- while a plan is made --------------------------------------------------------------------------------------------
-
-
-def pack_panels(weight: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Int8 weights (segments, depth, channels) as panels (segments, depth / 4, channels of the panel, 4), flat.
-
-    Zeros fill depth to 4 and channels to PANEL. `order` is the channel of each lane.
-    """
-    segments, depth, channels = weight.shape
-    padded = np.zeros((segments, round_up(depth, 4), round_up(channels, PANEL)), np.int8)
-    padded[:, :depth, :channels] = weight
-    steps, panels = padded.shape[0] * padded.shape[1] // 4, padded.shape[2] // PANEL
-    bytes_ = padded.view(np.uint8).reshape(steps, 4, panels, PANEL).astype(np.uint32)
-    fours = bytes_[:, 0] | bytes_[:, 1] << 8 | bytes_[:, 2] << 16 | bytes_[:, 3] << 24
-    return np.ascontiguousarray(fours[:, :, order].transpose(1, 0, 2)).view(np.int8).reshape(-1)
-
-
-#: The order of channels whose sums become bytes, and of those that stay int32.
-BYTE_ORDER, SUM_ORDER = channel_order(VECTORS), np.arange(PANEL)
+    from .vectors_int8 import BYTE, FLOAT, INT16, INT32, INT64, SUMS, Emitter, address, kernel_of, lanes, splat
 
 
 # ---- while a kernel is compiled --------------------------------------------------------------------------------------
+
+
+def emit_pack(e: Emitter, source, width, steps, target):
+    """One panel: of each four rows, `width` bytes apart, the bytes of a channel side by side in its lane."""
+    source, target = e.pointer(source), e.pointer(target)
+    by_turns = [lane + other for lane in range(PANEL) for other in (0, PANEL)]
+    with e.loop(steps) as step:
+        start = e.at(source, (e.builder.mul(step, INT64(4)), width))
+        rows = [e.load(e.at(start, (width, k)), lanes(BYTE, PANEL)) for k in range(4)]
+        pairs = [e.builder.bitcast(e.shuffle(*rows[k : k + 2], by_turns), lanes(INT16, PANEL)) for k in (0, 2)]
+        fours = e.builder.bitcast(e.shuffle(*pairs, by_turns), lanes(INT32, PANEL))
+        e.store(e.shuffle(fours, fours, channel_order(VECTORS).tolist()), e.at(target, (step, STEP)))
+
+
+def natural_order(e: Emitter, cells) -> list:
+    """A row's sums with the channels as they were before packing."""
+    lane = np.argsort(channel_order(VECTORS)).tolist()
+    x, y = (e.builder.load(cells[j]) for j in (0, -1))
+    return [e.shuffle(x, y, lane[LANES * j : LANES * (j + 1)]) for j in range(VECTORS)]
 
 
 def row_offsets(e: Emitter, table, first, last, rows: int) -> list[tuple]:
@@ -63,8 +61,11 @@ def row_offsets(e: Emitter, table, first, last, rows: int) -> list[tuple]:
     return pairs
 
 
-def accumulate(e: Emitter, cells, windows, segments, segment_step, depth, weights) -> None:
-    """Add the products of `windows`, one pointer a row, to the sums in `cells` (rows, vectors)."""
+def accumulate(e: Emitter, cells, windows, segments, segment_step, depth, weights, ahead=None) -> None:
+    """Add the products of `windows`, one pointer a row, to the sums in `cells` (rows, vectors).
+
+    Each step also asks for one cache line from the address `ahead` on: weights that are needed soon.
+    """
     build = e.builder
     with e.loop(segments) as segment:
         starts = [e.at(window, (segment, segment_step)) for window in windows]
@@ -72,6 +73,8 @@ def accumulate(e: Emitter, cells, windows, segments, segment_step, depth, weight
         with e.loop(depth) as step:
             along, columns = build.mul(step, INT64(4)), e.at(panel, (step, STEP))
             vectors = [e.load(e.at(columns, VECTOR * j)) for j in range(VECTORS)]
+            if ahead is not None:
+                e.prefetch(e.at(ahead, (build.add(build.mul(segment, depth), step), VECTOR)))
             for start, row in zip(starts, cells, strict=True):
                 four = e.spread(e.load(e.at(start, along), INT32))
                 for cell, vector in zip(row, vectors, strict=True):
@@ -86,14 +89,14 @@ def byte_tile(rows: int):
 
     def emit(
         e: Emitter, source, segments, segment_step, depth, weights, parameters, limits, steep,
-        table, first, last, target, count,
+        table, first, last, target, count, ahead,
     ):  # fmt: skip
         parameters, limits, target = e.pointer(parameters), e.pointer(limits), e.pointer(target)
         offsets = row_offsets(e, e.pointer(table), first, last, rows)
         biases = [e.load(e.at(parameters, (BIAS * VECTORS + j) * VECTOR)) for j in range(VECTORS)]
         cells = [[cgutils.alloca_once_value(e.builder, bias) for bias in biases] for _ in range(rows)]
         windows = [e.at(e.pointer(source), place) for place, _ in offsets]
-        accumulate(e, cells, windows, segments, segment_step, depth, e.pointer(weights))
+        accumulate(e, cells, windows, segments, segment_step, depth, e.pointer(weights), e.pointer(ahead))
         raise_steep(e, cells, parameters, steep)
         sums = [[e.builder.load(cell) for cell in row] for row in cells]
         # A store may change anything for all LLVM knows, so the arithmetic ends before the first one.
@@ -119,8 +122,8 @@ def sum_tile(rows: int):
         for row, (_, place) in zip(cells, offsets, strict=True):
             out = e.at(target, place)
             start = e.builder.select(whole, out, buffer)
-            for j, cell in enumerate(row):
-                e.store(e.builder.load(cell), e.at(start, j * VECTOR))
+            for j, vector in enumerate(natural_order(e, row)):
+                e.store(vector, e.at(start, j * VECTOR))
             with e.builder.if_then(e.builder.not_(whole), likely=False):
                 cgutils.raw_memcpy(e.builder, out, buffer, count, 1)
 
@@ -133,10 +136,11 @@ def logit_tile():
     def emit(e: Emitter, source, depth, weights, parameters, target):
         build, parameters = e.builder, e.pointer(parameters)
         vectors = [e.load(e.at(parameters, j * VECTOR)) for j in range(2 * VECTORS)]
-        cells, scales = [cgutils.alloca_once_value(build, bias) for bias in vectors[:VECTORS]], vectors[VECTORS:]
+        biases, scales = vectors[:VECTORS], vectors[VECTORS:]
+        cells = [cgutils.alloca_once_value(build, splat(SUMS, 0)) for _ in biases]
         accumulate(e, [cells], [e.pointer(source)], INT64(1), INT64(0), depth, e.pointer(weights))
-        for j, (cell, scale) in enumerate(zip(cells, scales, strict=True)):
-            numbers = build.sitofp(build.load(cell), lanes(FLOAT, LANES))
+        for j, (total, bias, scale) in enumerate(zip(natural_order(e, cells), biases, scales, strict=True)):
+            numbers = build.sitofp(build.add(total, bias), lanes(FLOAT, LANES))
             product = build.fmul(numbers, build.bitcast(scale, numbers.type))
             e.store(product, e.at(e.pointer(target), j * VECTOR))
 
@@ -146,3 +150,31 @@ def logit_tile():
 if COMPILED:
     byte_tile_full, byte_tile_half, byte_tile_one = byte_tile(ROWS), byte_tile(ROWS // 2), byte_tile(1)
     sum_tile_full, sum_tile_one, logit_tile_one = sum_tile(ROWS), sum_tile(1), logit_tile()
+    pack_panel = kernel_of(emit_pack)
+
+
+# ---- while a plan is made --------------------------------------------------------------------------------------------
+
+
+@compiled()
+def interleave_rows(rows, packed):
+    """packed (panels, rows / 4, channels of the panel, 4) ← rows (rows, channels)."""
+    steps, width = rows.shape[0] // 4, rows.shape[1]
+    for panel in range(width // PANEL):
+        pack_panel((address(rows) + panel * PANEL, width, steps, address(packed) + panel * steps * STEP))
+
+
+def pack_panels(weight: np.ndarray) -> np.ndarray:
+    """Int8 weights (segments, depth, channels) as panels (segments, depth / 4, channels of the panel, 4), flat.
+
+    Zeros fill depth to 4 and channels to PANEL. The channels of a panel stand in the order of `channel_order`.
+    """
+    segments, depth, channels = weight.shape
+    padded = weight
+    if depth % 4 or channels % PANEL:
+        padded = np.zeros((segments, round_up(depth, 4), round_up(channels, PANEL)), np.int8)
+        padded[:, :depth, :channels] = weight
+    rows = np.require(padded.reshape(-1, padded.shape[2]), requirements=["C", "W"])
+    packed = aligned(rows.size, dtype=np.int8)
+    interleave_rows(rows, packed)
+    return packed

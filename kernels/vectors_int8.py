@@ -60,6 +60,10 @@ class Emitter:
         """Write a value, which may lie at any address."""
         self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer()), align=1)
 
+    def prefetch(self, pointer) -> None:
+        """Ask for a cache line without waiting for it; any address will do."""
+        self.call("prefetch.p0i8", ir.VoidType(), pointer, INT32(0), INT32(3), INT32(1))
+
     def store_rows(self, count, rows: list, pointers: list) -> None:
         """Write the first `count` bytes of each of some equal vectors: 8, 16, 32 or 64 of them."""
         size = rows[0].type.count * rows[0].type.element.width // 8
