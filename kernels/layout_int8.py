@@ -36,14 +36,16 @@ class Step:
     def record(self) -> tuple[int, ...]:
         """The layer's record, once its values have places."""
         source, target = self.inputs[0], self.target
-        other, border = self.inputs[-1], dict(zip(("top", "bottom", "left", "right"), target.border, strict=True))
+        other, sides = self.inputs[-1], ("out_top", "out_bottom", "out_left", "out_right")
+        # Of the layers that write parts of each pixel, the first one writes the border.
+        border = (0, 0, 0, 0) if self.skipped else target.border
         numbers = {
             "kind": self.kind, "height": source.height, "width": source.width, "channels": source.channels,
             "source": source.start, "line": source.line, "pixel": source.pixel,
             "other": other.start, "other_line": other.line, "other_pixel": other.pixel,
             "target": target.start + self.skipped, "out_line": target.line, "out_pixel": target.pixel,
             "out_height": target.height, "out_width": target.width, "out_channels": target.channels,
-            "border": target.fill, **{f"out_{side}": pixels for side, pixels in border.items()}, **self.fields,
+            "border": target.fill, **dict(zip(sides, border, strict=True)), **self.fields,
         }  # fmt: skip
         return tuple(numbers.get(name, 0) for name in LAYER.names)
 

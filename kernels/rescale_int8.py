@@ -26,7 +26,7 @@ ZERO_POINT, LOW, HIGH = range(3)
 
 if COMPILED:
     from .instructions_int8 import pack_bytes, pack_words
-    from .vectors_int8 import BYTES, LONGS, SUMS, WORDS, Emitter, lanes, splat
+    from .vectors_int8 import BYTES, INT32, INT64, LONGS, SUMS, WORDS, Emitter, lanes, splat
 
 
 # ---- while a plan is made: parameters as the vector code reads them --------------------------------------------------
@@ -130,8 +130,8 @@ def to_bytes(e: Emitter, rows, parameters, limits) -> list:
 def row_of(e: Emitter, packed, row: int, width: int):
     """The bytes of one row of `width` vectors of sums, from the vectors that `to_bytes` made."""
     per_vector = 4 // width
-    whole, kind = packed[row // per_vector], lanes(SUMS.element.__class__(32 * width), 16 // width)
+    whole = packed[row // per_vector]
     if per_vector == 1:
         return whole
-    cast = e.builder.bitcast(whole, kind)
+    cast = e.builder.bitcast(whole, lanes({1: INT32, 2: INT64}[width], 16 // width))
     return e.shuffle(cast, cast, [sixteen * per_vector + row % per_vector for sixteen in range(4)])

@@ -44,7 +44,7 @@ def emit_pack(e: Emitter, source, width, steps, target):
 def natural_order(e: Emitter, cells) -> list:
     """A row's sums with the channels as they were before packing."""
     lane = np.argsort(channel_order(VECTORS)).tolist()
-    x, y = (e.builder.load(cells[j]) for j in (0, -1))
+    x, y = e.builder.load(cells[0]), e.builder.load(cells[-1])
     return [e.shuffle(x, y, lane[LANES * j : LANES * (j + 1)]) for j in range(VECTORS)]
 
 

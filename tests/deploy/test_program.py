@@ -55,8 +55,9 @@ def test_readers_of_one_value_may_want_different_borders(n):
     net.conv2d(16, 24, 5, padding=(2, 2, 2, 2), source=stem)
     right = net.depthwise(24, 3, padding=(1, 1, 1, 1))
     net.add("concat", left, right, stem)
+    net.conv2d(64, 20, 3, padding=(1, 1, 1, 1))
     net.add("flatten")
-    program, x = net.logits(9 * 7 * 64, 10), images(n)
+    program, x = net.logits(9 * 7 * 20, 10), images(n)
     assert program.run(x).tobytes() == deploy.reference_run(program, x).tobytes()
 
 
