@@ -1,6 +1,6 @@
 """The layers of one image that have no weights: between real numbers and bytes, moves, sums and pools.
 
-`p` is the layer's record, see `layers_int8`; each function does the lines from `first` to `last`.
+`p` is the layer's record, see `layers_int8`; each function does the lines from `first` to `last`. Places are addresses.
 """
 
 from __future__ import annotations
@@ -10,107 +10,104 @@ import numpy as np
 from .jit import COMPILED, compiled
 
 if COMPILED:
-    from .moves import clear
-    from .moves import copy as move
+    from .lines_int8 import (
+        add_line,
+        clip_line,
+        dequantize_line,
+        fill,
+        lookup_line,
+        most_line,
+        move,
+        quantize_line,
+        rescale_line,
+        sum_line,
+    )
 
 
-@compiled()
-def rescale(total, multiplier, shift, zero_point, low, high):
-    """clip(zero_point + ((total·m + 2^(s−1)) >> s), low, high) in int64."""
-    one = np.int64(1)
-    result = zero_point + ((total * np.int64(multiplier) + (one << np.int64(shift - 1))) >> np.int64(shift))
-    return min(max(result, low), high)
+@compiled(inline="always")
+def quantize(p, image, memory, first, last):
+    """Real numbers to bytes."""
+    count = p.width * p.channels
+    for y in range(first, last):
+        quantize_line((image + 4 * y * count, memory + p.target + y * p.out_line, count, p.scale, p.zero_point))
 
 
-@compiled()
-def quantize(p, image, memory, constants, first, last):
-    """Real numbers to bytes; a NaN becomes 0."""
-    numbers, scale = image.view(np.float32), constants[p.constants : p.constants + 1].view(np.float32)[0]
-    zero_point, target, line = np.float32(p.zero_point), p.target, p.width * p.channels
-    for i in range(first * line, last * line):
-        q = np.rint(numbers[i] / scale) + zero_point
-        memory[target + i] = np.uint8(min(q, np.float32(255))) if q > 0 else np.uint8(0)
-
-
-@compiled()
+@compiled(inline="always")
 def lookup(p, image, memory, weights, first, last):
     """Bytes to bytes through one table of 256 a channel, which stands for normalising and quantising."""
-    target, tables, channels = p.target, p.weights, p.channels
-    for i in range(first * p.width, last * p.width):
-        for c in range(channels):
-            memory[target + i * channels + c] = np.uint8(weights[tables + c * 256 + image[i * channels + c]])
+    line = p.width * p.channels
+    for y in range(first, last):
+        source, target = image + y * line, memory + p.target + y * p.out_line
+        lookup_line((source, weights + p.weights, target, p.width, p.channels))
 
 
 @compiled()
-def copy(p, source, source_at, target, target_at, first, last):
+def runs(p, even):
+    """(pixels to take one by one, elements of each): whole lines where pixels lie equally far apart, `even`."""
+    return (np.int64(1), p.width * p.pixel) if even else (p.width, p.channels)
+
+
+@compiled()
+def copy(p, source, target, first, last):
     """`channels` bytes of each pixel, from one distance between pixels to another."""
-    pixel, out_pixel, channels = p.pixel, p.out_pixel, p.channels
-    for i in range(first * p.width, last * p.width):
-        move(source, source_at + i * pixel, target, target_at + i * out_pixel, channels)
+    width, count = runs(p, p.pixel == p.out_pixel == p.channels)
+    for y in range(first, last):
+        for x in range(width):
+            move((source + y * p.line + x * p.pixel, target + y * p.out_line + x * p.out_pixel, count))
 
 
-@compiled()
+@compiled(inline="always")
 def add(p, memory, first, last):
     """((q1 − Z1)·m1 + (q2 − Z2)·m2 + 2^(s−1)) >> s, with one shift."""
-    m1, m2, z1, z2 = p.multiplier, p.other_multiplier, p.input_zero_point, p.other_zero_point
-    shift, zero_point, low, high, channels = p.shift, p.zero_point, p.low, p.high, p.channels
-    for i in range(first * p.width, last * p.width):
-        # Slices, since an index that begins at 0 needs no check for negative ones and so lets the loop become vectors.
-        left, right = memory[p.source + i * p.pixel :], memory[p.other + i * p.other_pixel :]
-        out = memory[p.target + i * p.out_pixel :]
-        for c in range(channels):
-            total = (np.int64(left[c]) - z1) * m1 + (np.int64(right[c]) - z2) * m2
-            out[c] = rescale(total, 1, shift, zero_point, low, high)
+    width, count = runs(p, p.pixel == p.other_pixel == p.out_pixel)
+    for y in range(first, last):
+        for x in range(width):
+            left, right = p.source + y * p.line + x * p.pixel, p.other + y * p.other_line + x * p.other_pixel
+            add_line((
+                memory + left, memory + right, memory + p.target + y * p.out_line + x * p.out_pixel, count,
+                p.multiplier, p.other_multiplier, p.shift, p.input_zero_point, p.other_zero_point,
+                p.zero_point, p.low, p.high,
+            ))  # fmt: skip
 
 
-@compiled()
-def pool(p, memory, sums, first, last, largest):
+@compiled(inline="always")
+def pool(p, memory, totals, first, last, largest):
     """The largest byte or the mean of each window. Padding never wins a maximum, and is a real zero in a mean."""
     channels = p.channels
     for y in range(first, last):
         for x in range(p.out_width):
-            clear(sums, 0, channels)
-            top, left, inside = y * p.stride - p.top, x * p.stride - p.left, 0
+            fill((totals, 4 * channels, np.int64(0)))
+            top, left, inside = y * p.stride - p.top, x * p.stride - p.left, np.int64(0)
             for in_y in range(max(0, top), min(p.height, top + p.kernel_height)):
                 for in_x in range(max(0, left), min(p.width, left + p.kernel_width)):
                     inside += 1
-                    pool_pixel(memory, p.source + (in_y * p.width + in_x) * p.pixel, sums, channels, largest)
-            out, centre = p.target + (y * p.out_width + x) * p.out_pixel, inside * p.input_zero_point
-            multiplier, shift, zero_point, low, high = p.multiplier, p.shift, p.zero_point, p.low, p.high
-            for c in range(channels):
-                total = np.int64(sums[c])
-                pooled = total if largest else rescale(total - centre, multiplier, shift, zero_point, low, high)
-                memory[out + c] = pooled
+                    pixel = memory + p.source + in_y * p.line + in_x * p.pixel
+                    if largest:
+                        most_line((pixel, totals, channels))
+                    else:
+                        sum_line((pixel, totals, channels))
+            centre = inside * p.input_zero_point
+            rescale_line((
+                totals, memory + p.target + y * p.out_line + x * p.out_pixel, channels, centre,
+                p.multiplier, p.shift, p.zero_point, p.low, p.high,
+            ))  # fmt: skip
 
 
-@compiled()
-def pool_pixel(memory, at, sums, channels, largest):
-    """Take one pixel into a window's maxima or sums."""
-    pixel = memory[at : at + channels]
-    if largest:
-        for c in range(channels):
-            sums[c] = max(sums[c], np.int32(pixel[c]))
-    else:
-        for c in range(channels):
-            sums[c] += np.int32(pixel[c])
-
-
-@compiled()
+@compiled(inline="always")
 def clip(p, memory, first, last):
     """Bytes held between `low` and `high`."""
-    low, high, channels = p.low, p.high, p.channels
-    for i in range(first * p.width, last * p.width):
-        at, out = p.source + i * p.pixel, p.target + i * p.out_pixel
-        for c in range(channels):
-            memory[out + c] = min(max(np.int64(memory[at + c]), low), high)
+    width, count = runs(p, p.pixel == p.out_pixel)
+    for y in range(first, last):
+        for x in range(width):
+            source, target = p.source + y * p.line + x * p.pixel, p.target + y * p.out_line + x * p.out_pixel
+            clip_line((memory + source, memory + target, count, p.low, p.high))
 
 
-@compiled()
-def dequantize(p, memory, constants, first, last):
+@compiled(inline="always")
+def dequantize(p, memory, first, last):
     """Bytes back to real numbers: (q − zero_point)·scale."""
-    scale, out = constants[p.constants : p.constants + 1].view(np.float32)[0], memory.view(np.float32)
-    zero_point, channels = p.input_zero_point, p.channels
-    for i in range(first * p.width, last * p.width):
-        at, out_at = p.source + i * p.pixel, (p.target + i * p.out_pixel) // 4
-        for c in range(channels):
-            out[out_at + c] = np.float32(np.int64(memory[at + c]) - zero_point) * scale
+    width, count = runs(p, p.out_pixel == 4 * p.pixel)
+    for y in range(first, last):
+        for x in range(width):
+            source, target = p.source + y * p.line + x * p.pixel, p.target + y * p.out_line + x * p.out_pixel
+            dequantize_line((memory + source, memory + target, count, p.scale, p.input_zero_point))

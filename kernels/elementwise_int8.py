@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from . import checks_int8 as check
-from .bytes_int8 import rescale
 from .convolution_int8 import run_one_layer
-from .jit import compiled, prange
+from .jit import COMPILED, compiled, prange
 from .planner_int8 import Planner
 from .table import kernel
+from .threads import run
+
+if COMPILED:
+    from .lines_int8 import add_line, requantize_line
+    from .vectors_int8 import address
 
 
 def as_images(x: np.ndarray) -> np.ndarray:
@@ -53,11 +57,13 @@ def dequantize(q: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
 @compiled(parallel=True)
 def requantize_rows(acc, bias, multiplier, shift, zero_point, low, high, out):
     """Each thread brings some rows (r, c) of sums to bytes."""
+    channels = acc.shape[1]
     for index in prange(len(acc)):
         row = np.int64(index)
-        for c in range(acc.shape[1]):
-            total = np.int64(np.int32(acc[row, c] + bias[c]))
-            out[row, c] = rescale(total, multiplier[c], shift[c], zero_point, low, high)
+        requantize_line((
+            address(acc) + 4 * row * channels, address(bias), address(multiplier), address(shift),
+            address(out) + row * channels, channels, zero_point, low, high,
+        ))  # fmt: skip
 
 
 @kernel
@@ -83,16 +89,15 @@ def requantize(acc, bias, multiplier, shift, zero_point, low=0, high=255) -> np.
     if out.size:
         rows = np.require(acc, requirements=["C", "W"]).reshape(-1, acc.shape[-1])
         parameters = (np.require(array, requirements=["C", "W"]) for array in (bias, multiplier, shift))
-        requantize_rows(rows, *parameters, zero_point, low, high, out.reshape(rows.shape))
+        run(out.size, requantize_rows, rows, *parameters, zero_point, low, high, out.reshape(rows.shape))
     return out
 
 
 @compiled()
 def add_bytes(a, b, out, m1, m2, shift, zero_point_a, zero_point_b, zero_point, low, high):
     """The sum of `add_int8` over flat arrays."""
-    for i in range(len(a)):
-        total = (np.int64(a[i]) - zero_point_a) * m1 + (np.int64(b[i]) - zero_point_b) * m2
-        out[i] = rescale(total, 1, shift, zero_point, low, high)
+    rest = (m1, m2, shift, zero_point_a, zero_point_b, zero_point, low, high)
+    add_line((address(a), address(b), address(out), len(a), *rest))
 
 
 @kernel

@@ -1,120 +1,116 @@
-"""Convolutions of one image, as tiles of ROWS pixels: sum into registers, rescale, store bytes.
+"""Convolutions of one image, or of a share of it, as loops over register tiles.
 
-`p` is the layer's record, see `layers_int8`. Its fields are read into local names where a loop stores bytes, since for
-all the compiler knows the store may change them.
+`p` is the layer's record, see `layers_int8`. Places are addresses: of the first byte of a window, or of an output.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
 from .jit import COMPILED, compiled
-from .sizes_int8 import LANES, PANEL, ROWS
-from .tile_int8 import dot_tile
+from .sizes_int8 import PANEL, ROWS, VECTOR, VECTORS
+from .taps_int8 import PIXELS, QUAD
+from .tile_int8 import STEP
 
 if COMPILED:
-    from .moves import copy as move
-    from .vectors_int8 import depthwise_tile_8, depthwise_tile_16, fill, rescale_rows
+    from .taps_int8 import taps_row, taps_square
+    from .tile_int8 import byte_tile_full, byte_tile_half, byte_tile_one, logit_tile_one
+
+#: Bytes of the parameters of a panel and of a block: seven rows of int32.
+PANEL_PARAMETERS, BLOCK_PARAMETERS = 7 * 4 * PANEL, 7 * 4 * 64
+
+
+class Data(NamedTuple):
+    """The addresses of a plan's arrays."""
+
+    weights: int
+    constants: int
+    tables: int
 
 
 @compiled()
-def padded(p, memory, scratch, first, last):
-    """Where the input lines of output lines `first` to `last` lie with their border: (array, offset, line's bytes)."""
-    line, top = p.width * p.pixel, first * p.stride - p.top
-    if p.top + p.left + p.bottom + p.right == 0:
-        return memory, p.source + top * line, line
-    left, padded_line, border = p.left * p.pixel, line + (p.left + p.right) * p.pixel, p.input_zero_point
-    for row in range((last - 1 - first) * p.stride + p.kernel_height):
-        y, at = top + row, row * padded_line
-        if 0 <= y < p.height:
-            fill(scratch, at, left, border)
-            move(memory, p.source + y * line, scratch, at + left, line)
-            fill(scratch, at + left + line, padded_line - left - line, border)
-        else:
-            fill(scratch, at, padded_line, border)
-    return scratch, np.int64(0), padded_line
+def convolve(p, source, target, pixels, panels, data):
+    """The first `pixels` of the layer's table, and output channels of `panels` (first, last).
 
+    (pixel, out_c) ← (pixel, segment, depth) ⋆ (segment, depth, out_c)
 
-@compiled()
-def tile_offsets(p, start, line, first, pixels, offsets):
-    """Where the windows of ROWS output pixels begin; beyond the last pixel it is repeated."""
-    width, step_y, step_x = p.out_width, line * p.stride, p.pixel * p.stride
-    y, x = first // width, first % width
-    for row in range(ROWS):
-        offsets[row] = start + y * step_y + x * step_x
-        if first + row + 1 < pixels:
-            x += 1
-            if x == width:
-                x, y = 0, y + 1
-
-
-@compiled()
-def panel_size(p):
-    """(depth in groups of four, bytes) of one panel of a convolution's weights."""
-    depth = (p.kernel_width * p.pixel + 3) // 4 if p.kernel_width > 1 else (p.channels + 3) // 4
-    return depth, p.kernel_height * depth * 4 * PANEL
-
-
-@compiled()
-def tile_bytes(p, sums, rows, channels, constants, at, width, memory, out):
-    """Rescale the first `rows` and `channels` of a tile's sums into bytes at `out`."""
-    for c in range(0, channels, LANES):
-        rescale_rows(
-            sums, c, rows, constants, at + c, width, p.zero_point, p.low, p.high, memory, out + c, p.out_pixel
-        )  # fmt: skip
-
-
-@compiled()
-def convolve(p, memory, scratch, sums, offsets, weights, constants, lines, panels):
-    """Output `lines` and `panels` (first, last) of a convolution.
-
-    (out_y, out_x, out_c) ← (in_y, in_x, in_c) ⋆ (filter_y, filter_x, in_c, out_c): a window's line is contiguous, so
-    the tile reads kernel_height stretches of kernel_width·pixel bytes and no patch is ever copied.
+    The weights of a large net lie in the slowest cache. So each tile asks for a part of the next panel ahead of time.
     """
-    source, start, line = padded(p, memory, scratch, lines[0], lines[1])
-    pixels, width = (lines[1] - lines[0]) * p.out_width, (p.out_channels + PANEL - 1) // PANEL * PANEL
-    target = p.target + lines[0] * p.out_width * p.out_pixel
-    depth, panel = panel_size(p)
-    for k in range(panels[0], panels[1], 2):
-        at, count = p.weights + k * panel, min(2, panels[1] - k)
-        channels = min(p.out_channels - k * PANEL, count * PANEL)
-        for first in range(0, pixels, ROWS):
-            tile_offsets(p, start, line, first, pixels, offsets)
-            dot_tile(source, offsets, p.kernel_height, line, depth, weights, at, panel, count, sums)
-            out, rows = target + first * p.out_pixel + k * PANEL, min(ROWS, pixels - first)
-            tile_bytes(p, sums, rows, channels, constants, p.constants + k * PANEL, width, memory, out)
-
-
-@compiled()
-def logits(p, memory, sums, offsets, weights, constants, panels):
-    """The last layer's real numbers: (sum + bias)·scale, a float32 a class."""
-    for row in range(ROWS):
-        offsets[row] = p.source
-    width = (p.out_channels + PANEL - 1) // PANEL * PANEL
-    scale, out = constants[p.constants + width : p.constants + 2 * width].view(np.float32), memory.view(np.float32)
-    depth, panel = panel_size(p)
+    segments, line, depth, steep = p.segments, p.line, p.depth, p.steep
+    size, limits, table = segments * depth * STEP, data.constants + p.bounds, data.tables + p.table
+    last = pixels - 1
     for k in range(panels[0], panels[1]):
-        at, one = p.weights + k * panel, p.kernel_height
-        dot_tile(memory, offsets, one, one, depth, weights, at, panel, one, sums)
-        for c in range(k * PANEL, min(p.out_channels, (k + 1) * PANEL)):
-            total = np.int32(sums[c - k * PANEL] + constants[p.constants + c])
-            out[p.target // 4 + c] = np.float32(total) * scale[c]
+        weights, parameters = data.weights + p.weights + k * size, data.constants + p.constants + k * PANEL_PARAMETERS
+        out, count, ahead = target + k * PANEL, min(p.out_pixel - k * PANEL, PANEL), weights + size
+        for first in range(0, pixels, ROWS):
+            arguments = (
+                source, segments, line, depth, weights, parameters, limits, steep, table, first, last, out, count, ahead
+            )  # fmt: skip
+            if pixels - first > ROWS // 2:
+                byte_tile_full(arguments)
+            elif pixels - first > 1:
+                byte_tile_half(arguments)
+            else:
+                byte_tile_one(arguments)
+            ahead += size // VECTORS
 
 
 @compiled()
-def depthwise(p, memory, scratch, sums, offsets, weights, constants, first, last):
-    """(out_y, out_x, c) ← (in_y, in_x, c) ⋆ (filter_y, filter_x, c), eight or sixteen channels at a time."""
-    source, start, line = padded(p, memory, scratch, first, last)
-    pixels, width = (last - first) * p.out_width, (p.channels + LANES - 1) // LANES * LANES
-    target = p.target + first * p.out_width * p.out_pixel
-    for pixel in range(0, pixels, ROWS):
-        tile_offsets(p, start, line, pixel, pixels, offsets)
-        for c in range(0, width, 2 * LANES):
-            at, channels = p.weights + c, min(width - c, 2 * LANES)
-            size_y, size_x = p.kernel_height, p.kernel_width
-            if channels == LANES:
-                depthwise_tile_8(source, c, offsets, size_y, size_x, line, p.pixel, weights, at, width, sums)
-            else:
-                depthwise_tile_16(source, c, offsets, size_y, size_x, line, p.pixel, weights, at, width, sums)
-            out, rows = target + pixel * p.out_pixel + c, min(ROWS, pixels - pixel)
-            tile_bytes(p, sums, rows, channels, constants, p.constants + c, width, memory, out)
+def depthwise(p, source, target, out_line, lines, blocks, data):
+    """`lines` output lines of channel `blocks` (first, last).
+
+    (out_y, out_x, c) ← (in_y, in_x, c) ⋆ (filter_y, filter_x, c)
+    """
+    limits, block_size = data.constants + p.bounds, p.segments * p.depth * QUAD
+    if p.shared:
+        block_size *= 2
+    for block in range(blocks[0], blocks[1]):
+        weights = data.weights + p.weights + block * block_size
+        parameters = data.constants + p.constants + block * BLOCK_PARAMETERS
+        here, out = source + block * VECTOR, target + block * VECTOR
+        if p.shared and lines > 1:
+            depthwise_squares(p, here, out, out_line, lines, weights, parameters, limits)
+        else:
+            depthwise_rows(p, here, out, out_line, lines, weights, parameters, limits)
+
+
+@compiled(inline="always")
+def depthwise_squares(p, source, target, out_line, lines, weights, parameters, limits):
+    """Tiles of 2×2 outputs; the last ones of an odd number of lines or pixels overlap their neighbours."""
+    line, pixel, steep, width = p.line, p.pixel, p.steep, p.out_width
+    for y in range(0, lines, 2):
+        top = min(y, lines - 2)
+        for x in range(0, width, 2):
+            left = min(x, width - 2) * pixel
+            here, out = source + top * line + left, target + top * out_line + left
+            taps_square((here, line, pixel, weights, parameters, limits, steep, out, out_line))
+
+
+@compiled(inline="always")
+def depthwise_rows(p, source, target, out_line, lines, weights, parameters, limits):
+    """Tiles of one line; where pixels are narrow and lie side by side, a vector holds several of them."""
+    line, pixel, out_pixel, height, quads, steep = p.line, p.pixel, p.out_pixel, p.segments, p.depth, p.steep
+    advance, out_advance, count = p.stride * pixel, out_pixel, min(out_pixel, VECTOR)
+    last, out_last = (p.out_width - 1) * advance, (p.out_width - 1) * out_advance
+    if p.stride == 1 and pixel == out_pixel < VECTOR <= p.out_width * pixel:
+        advance, out_advance, count = VECTOR, VECTOR, VECTOR
+        last = out_last = p.out_width * pixel - VECTOR
+    step, out_step = PIXELS * advance, PIXELS * out_advance
+    for y in range(lines):
+        here, out = source + y * p.stride * line, target + y * out_line
+        tiles = (last + advance - 1) // step + 1
+        for tile in range(tiles):
+            at, out_at = tile * step, tile * out_step
+            taps_row((
+                here + at, line, pixel, height, quads, weights, parameters, limits, steep,
+                advance, last - at, out + out_at, out_advance, out_last - out_at, count,
+            ))  # fmt: skip
+
+
+@compiled(inline="always")
+def logits(p, source, target, panels, data):
+    """The last layer's real numbers: (sum + bias)·scale, a float32 a class of `panels` (first, last)."""
+    depth = p.depth
+    for k in range(panels[0], panels[1]):
+        weights, parameters = data.weights + p.weights + k * depth * STEP, data.constants + p.constants + 8 * PANEL * k
+        logit_tile_one((source, depth, weights, parameters, target + 4 * PANEL * k))

@@ -3,111 +3,81 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
-from .jit import compiled, prange
+from .filters_int8 import Data
+from .jit import COMPILED, compiled, prange
 from .layers_int8 import CONV2D, LOGITS, run_layer
-from .sizes_int8 import PANEL, ROWS, round_up
+from .sizes_int8 import VECTOR, aligned, round_up
 from .threads import enter, thread_count
+from .values_int8 import Value
+
+if COMPILED:
+    from .vectors_int8 import address
 
 #: Products below which one image is left to one thread: handing out work costs some microseconds a layer.
 SHARED_WORK = 20_000_000
-ALIGNMENT = 64
 
 
-@compiled()
-def walk(images, layers, weights, constants, memory, scratch, sums, offsets, outputs, thread, threads, first, last):
-    """What one thread does of the layers `first` to `last`.
+@compiled(inline="always")
+def walk(images, layers, order, weights, constants, tables, memory, scratch, totals, outputs, thread, threads, steps):
+    """What one thread does of the layers that `order` names in its `steps` (first, last).
 
-    With one layer at a time all threads take parts of the same image; otherwise a thread takes each threads-th image.
+    With one layer at a time all threads take parts of the same image; otherwise each has images of its own.
     """
-    shared = last - first < len(layers)
+    shared = steps[1] - steps[0] < len(order)
     part, parts, slot = (thread, threads, 0) if shared else (0, 1, thread)
     start, step = (0, 1) if shared else (thread, threads)
+    data = Data(address(weights), address(constants), address(tables))
     for image in range(start, len(images), step):
-        for i in range(first, last):
+        for i in range(steps[0], steps[1]):
             run_layer(
-                layers[i], images[image], memory[slot], scratch[thread], sums[thread], offsets[thread],
-                weights, constants, outputs[image], part, parts,
+                layers, order[i], address(images[image]), address(memory[slot]), address(scratch[thread]),
+                address(totals[thread]), address(outputs[image]), part, parts, data,
             )  # fmt: skip
 
 
 @compiled(parallel=True)
-def walk_together(images, layers, weights, constants, memory, scratch, sums, offsets, outputs, shared):
+def walk_together(images, layers, order, weights, constants, tables, memory, scratch, totals, outputs, shared):
     """`walk` on all threads at once; the end of each prange is where they wait for one another."""
-    threads, count = len(scratch), len(layers)
+    threads, count = len(scratch), len(order)
     for phase in range(count if shared else 1):
         for index in prange(threads):
             thread = np.int64(index)  # a prange index is unsigned, and mixing signs makes floats
-            first, last = (phase, phase + 1) if shared else (0, count)
+            steps = (phase, phase + 1) if shared else (0, count)
             walk(
-                images, layers, weights, constants, memory, scratch, sums, offsets, outputs,
-                thread, threads, first, last,
+                images, layers, order, weights, constants, tables, memory, scratch, totals, outputs,
+                thread, threads, steps,
             )  # fmt: skip
 
 
-@dataclass(eq=False)
-class Value:
-    """An image in the arena: height × width pixels of `channels`, each `pixel` bytes after the one before."""
-
-    height: int
-    width: int
-    channels: int
-    pixel: int
-    itemsize: int = 1
-    offset: int = -1
-    born: int = 0
-    last_use: int = 0
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(height, width, channels)."""
-        return self.height, self.width, self.channels
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in the arena, with room for a vector that runs over the end."""
-        return round_up(self.height * self.width * self.pixel + ALIGNMENT, ALIGNMENT)
-
-
-def place(values: list[Value]) -> int:
-    """Give each value the lowest offset that no value alive with it holds; returns the bytes of all."""
-    placed: list[Value] = []
-    for value in values:
-        alive = sorted((v for v in placed if v.last_use >= value.born), key=lambda v: v.offset)
-        value.offset = 0
-        for other in alive:
-            if value.offset + value.nbytes <= other.offset:
-                break
-            value.offset = max(value.offset, other.offset + other.nbytes)
-        placed.append(value)
-    return max((v.offset + v.nbytes for v in placed), default=0)
-
-
 class Plan:
-    """Layers ready to run: packed weights, records, and a pool of arenas so that threads may share it."""
+    """Layers ready to run: packed weights, records, and a pool of arenas so that threads may share it.
 
-    def __init__(self, layers: np.ndarray, weights, constants, arena_bytes: int, result: Value):
-        self.layers, self.weights, self.constants = layers, weights, constants
-        self.arena_bytes, self.result = arena_bytes, result
-        self.scratch_bytes = max(padded_bytes(layer) for layer in layers) + 2 * ALIGNMENT
-        self.sum_count = max(2 * PANEL * ROWS, int(layers["channels"].max()))
-        self.work = int(sum(products(layer) for layer in layers))
+    Parameters
+    ----------
+    layers, order : arrays of records, of the indices of those that are run in turn
+    weights, constants, tables : int8, int32 and int64 arrays that the records point into
+    arena_bytes, scratch_bytes : int
+        What one image takes, and what one thread takes beside it.
+    result : Value
+    """
+
+    def __init__(self, layers, order, weights, constants, tables, arena_bytes: int, scratch_bytes: int, result: Value):
+        self.result, self.arena_bytes, self.scratch_bytes = result, arena_bytes, scratch_bytes
+        self._fixed = (layers, order, weights, constants, tables)
+        self._channels = int(layers["channels"].max())
+        self._work = int(sum(products(layer) for layer in layers))
         self._idle: dict[int, deque] = {}
 
     def _workspace(self, threads: int) -> tuple[np.ndarray, ...]:
-        """(memory, scratch, sums, offsets), one row a thread."""
+        """(memory, scratch, totals), one row a thread."""
         try:
             return self._idle.setdefault(threads, deque()).pop()
         except IndexError:
-            return (
-                np.zeros((threads, self.arena_bytes), np.uint8),
-                np.zeros((threads, self.scratch_bytes), np.uint8),
-                np.zeros((threads, self.sum_count), np.int32),
-                np.zeros((threads, ROWS), np.int64),
-            )
+            rows = (aligned(threads, round_up(size, VECTOR)) for size in (self.arena_bytes, self.scratch_bytes))
+            return (*rows, np.zeros((threads, self._channels), np.int32))
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Run images (n, height, width, channels) of the type that the first layer reads; returns as many results."""
@@ -115,23 +85,23 @@ class Plan:
         outputs = np.empty((count, result.height * result.width * result.channels * result.itemsize), np.uint8)
         if count:
             flat = np.require(images, requirements=["C", "W"]).reshape(count, -1).view(np.uint8)
-            work = count * self.work
-            threads = thread_count() if work >= SHARED_WORK else 1
+            threads = thread_count() if count * self._work >= SHARED_WORK else 1
             space = self._workspace(threads)
-            arguments = (flat, self.layers, self.weights, self.constants, *space, outputs)
-            if threads == 1:
-                walk(*arguments, 0, 1, 0, len(self.layers))
-            else:
-                enter(walk_together, *arguments, count == 1)
+            self._run(flat, outputs, threads, space)
             self._idle[threads].append(space)
         dtype = np.uint8 if result.itemsize == 1 else np.float32
         return outputs.view(dtype).reshape(count, result.height, result.width, result.channels)
 
-
-def padded_bytes(layer: np.void) -> int:
-    """Bytes of a layer's input with its border."""
-    height = layer["height"] + layer["top"] + layer["bottom"] + layer["kernel_height"]
-    return int(height * (layer["width"] + layer["left"] + layer["right"]) * layer["pixel"])
+    def _run(self, images, outputs, threads: int, space) -> None:
+        """Each thread takes whole images; those that are left over are shared, a layer at a time."""
+        if threads == 1:
+            walk(images, *self._fixed, *space, outputs, 0, 1, (0, len(self._fixed[1])))
+            return
+        whole = len(images) // threads * threads
+        if whole:
+            enter(walk_together, images[:whole], *self._fixed, *space, outputs[:whole], False)
+        if whole < len(images):
+            enter(walk_together, images[whole:], *self._fixed, *space, outputs[whole:], True)
 
 
 def products(layer: np.void) -> int:

@@ -5,35 +5,38 @@ from __future__ import annotations
 import numpy as np
 
 from . import checks_int8 as check
-from .jit import compiled, prange
+from .jit import COMPILED, compiled, prange
 from .sizes_int8 import PANEL, ROWS, round_up
 from .table import kernel
-from .tile_int8 import dot_tile, pack_panels
+from .threads import run
+from .tile_int8 import pack_panels
 
-#: Rows that a thread takes at once, so that a panel of B is read again from the nearest cache.
-BLOCK = 16 * ROWS
+if COMPILED:
+    from .tile_int8 import sum_tile_full, sum_tile_one
+    from .vectors_int8 import address
+
+#: Rows and panels of a block, which one thread takes: it reads A from a near cache again for each of the panels.
+ROW_TILES, PANELS = 16, 4
 
 
 @compiled(parallel=True)
-def multiply(a, panels, c):
-    """c (m, n) ← a (m, 4·depth) · panels: a thread owns a block of rows."""
-    m, k = a.shape
-    n, depth = c.shape[1], k // 4
-    panel = 4 * depth * PANEL
-    flat = a.reshape(m * k)
-    for block in prange((m + BLOCK - 1) // BLOCK):
-        start, end = np.int64(block) * BLOCK, min(np.int64(block) * BLOCK + BLOCK, m)
-        sums, offsets = np.empty(ROWS * 2 * PANEL, np.int32), np.empty(ROWS, np.int64)
-        for column in range(0, n, 2 * PANEL):
-            width = min(n - column, 2 * PANEL)
-            at, count = (column // PANEL) * panel, (width + PANEL - 1) // PANEL
+def multiply(a, panels, table, c):
+    """c (m, n) ← a (m, 4·depth) · panels: a thread owns a block of c."""
+    (m, k), n = a.shape, c.shape[1]
+    depth, source, weights, target, places = k // 4, address(a), address(panels), address(c), address(table)
+    down, right = -(-m // (ROW_TILES * ROWS)), -(-n // (PANELS * PANEL))
+    for index in prange(down * right):
+        block = np.int64(index)
+        start, column = block // right * ROW_TILES * ROWS, block % right * PANELS * PANEL
+        end = min(start + ROW_TILES * ROWS, m)
+        for left in range(column, min(column + PANELS * PANEL, n), PANEL):
+            panel, out, count = weights + left * k, target + 4 * left, 4 * min(n - left, PANEL)
             for first in range(start, end, ROWS):
-                for row in range(ROWS):
-                    offsets[row] = min(first + row, end - 1) * k
-                dot_tile(flat, offsets, 1, 0, depth, panels, at, panel, count, sums)
-                for row in range(min(ROWS, end - first)):
-                    for j in range(width):
-                        c[first + row, column + j] = sums[row * 2 * PANEL + j]
+                arguments = (source, depth, panel, places, first, end - 1, out, count)
+                if end - first > 1:
+                    sum_tile_full(arguments)
+                else:
+                    sum_tile_one(arguments)
 
 
 @kernel
@@ -63,5 +66,6 @@ def gemm_int8(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         padded[:, :k] = a
         a = padded
     if c.size:
-        multiply(a, pack_panels(b[None]), c)
+        table = np.arange(m)[:, None] * np.array([a.shape[1], 4 * n])
+        run(m * k * n, multiply, a, pack_panels(b[None]), table, c)
     return c

@@ -35,12 +35,30 @@ def test_int8_program_equals_its_plain_twin_to_the_last_byte(seed, n):
         assert n < 2 or len(np.unique(found)) > 5
 
 
-def test_int8_mobilenet_equals_its_plain_twin():
-    program = networks.int8_mobilenet(0)
-    x = images(3, (28, 28, 1))
-    found = program.run(x)
-    assert found.tobytes() == deploy.reference_run(program, x).tobytes()
-    assert found.tobytes() == b"".join(program.run(x[i : i + 1]).tobytes() for i in range(3))
+@pytest.mark.parametrize(("width", "size", "stem_stride"), [(0.25, 28, 1), (0.33, 33, 1), (1.0, 65, 2)])
+@pytest.mark.parametrize("shared_work", [0, 10**12])
+def test_int8_mobilenet_equals_its_plain_twin(monkeypatch, shared_work, width, size, stem_stride):
+    """On one thread and on several; whole images a thread, and one image shared."""
+    monkeypatch.setattr("tinyslim.kernels.plan_int8.SHARED_WORK", shared_work)
+    program = networks.int8_mobilenet(0, width, size, channels=3, stem_stride=stem_stride)
+    x = images(5, (size, size, 3))
+    expected = deploy.reference_run(program, x)
+    for n in (1, 2, 5):
+        assert program.run(x[:n]).tobytes() == expected[:n].tobytes()
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_readers_of_one_value_may_want_different_borders(n):
+    net = networks.Int8Network(0)
+    stem = net.conv2d(3, 16, 3, padding=(1, 1, 1, 1))
+    left = net.conv2d(16, 24, 3, padding=(1, 1, 1, 1), source=stem)
+    net.conv2d(16, 24, 5, padding=(2, 2, 2, 2), source=stem)
+    right = net.depthwise(24, 3, padding=(1, 1, 1, 1))
+    net.add("concat", left, right, stem)
+    net.conv2d(64, 20, 3, padding=(1, 1, 1, 1))
+    net.add("flatten")
+    program, x = net.logits(9 * 7 * 20, 10), images(n)
+    assert program.run(x).tobytes() == deploy.reference_run(program, x).tobytes()
 
 
 def test_a_program_that_ends_in_dequantize_gives_real_numbers():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tinyslim.kernels import reference
+from tinyslim.kernels import jit, reference
 
 from tinyslim import kernels
 
@@ -111,11 +111,11 @@ def test_quantize_rounds_half_to_even_clamps_and_takes_nan_for_the_lowest():
 
 
 @pytest.mark.parametrize("shift", [1, 2, 30, 31, 32, 33, 34, 40, 61, 62])
-@pytest.mark.parametrize("m", [2**30, 2**30 + 1, 1518500250, 2**31 - 1])
+@pytest.mark.parametrize("m", [0, 1, 12345, 2**29 + 1, 2**30, 2**30 + 1, 1518500250, 2**31 - 1])
 def test_requantize_is_the_rule_in_exact_integers(shift, m):
     """Python's integers have no width: the formula is computed by the book."""
     half = 2 ** (shift - 1)
-    edges = [(k * 2**shift - half) // m + d for k in (-3, -1, 0, 1, 2, 100) for d in (-1, 0, 1)]
+    edges = [(k * 2**shift - half) // max(m, 1) + d for k in (-3, -1, 0, 1, 2, 100) for d in (-1, 0, 1)]
     sums = [t for t in [*edges, 0, 1, -1, 2**31 - 1, -(2**31)] if -(2**31) <= t < 2**31]
     expected = [min(max(128 + (t * m + half) // 2**shift, 5), 250) for t in sums]
     acc, one = np.array(sums, np.int32)[:, None], np.ones(1, np.int32)
@@ -143,9 +143,17 @@ def test_extreme_bytes_do_not_saturate(a, w):
 
 
 SCRIPT = """
-import hashlib, numpy as np, numba, sys
+import hashlib, llvmlite.binding, sys
+
+threads, missing = int(sys.argv[1]), sys.argv[2]
+features = llvmlite.binding.get_host_cpu_features()
+for name in features:  # Numba, too, will write for a CPU that lacks them
+    features[name] = features[name] and not (missing and missing in name)
+llvmlite.binding.get_host_cpu_features = lambda: features
+
+import numba, numpy as np
 from tinyslim import kernels
-numba.set_num_threads(int(sys.argv[1]))
+numba.set_num_threads(threads)
 rng = np.random.default_rng(0)
 digest = hashlib.sha256()
 for cin, cout, size in [(3, 11, 3), (45, 27, 1), (16, 40, 3), (512, 512, 1)]:
@@ -162,14 +170,27 @@ print(digest.hexdigest())
 """
 
 
-def test_all_paths_and_thread_counts_give_the_same_bytes():
-    def digest(threads: int, **environment: str) -> str:
-        command = [sys.executable, "-c", SCRIPT, str(threads)]
-        done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+def digest(threads: int, missing: str = "", **environment: str) -> str:
+    """What SCRIPT prints, on so many threads, on a CPU without the features whose names contain `missing`."""
+    command = [sys.executable, "-c", SCRIPT, str(threads), missing]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
+
+def test_threads_change_no_byte():
+    assert digest(1) == digest(numba.config.NUMBA_NUM_THREADS)
+
+
+@pytest.mark.parametrize("path", jit.PATHS[: jit.PATHS.index(jit.best_path())])
+def test_each_path_gives_the_same_bytes(path):
     several = numba.config.NUMBA_NUM_THREADS
-    assert len({digest(1), digest(several), digest(several, TINYSLIM_ISA="plain")}) == 1
+    assert digest(several, TINYSLIM_ISA=path) == digest(several)
+
+
+@pytest.mark.parametrize("missing", ["avx512", "vnni", "avx"])
+def test_a_cpu_that_lacks_instructions_gives_the_same_bytes(missing):
+    assert digest(2, missing) == digest(2)
 
 
 @pytest.mark.parametrize(
