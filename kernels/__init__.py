@@ -10,7 +10,7 @@ from .depthwise import (
     depthwise_conv2d_input_gradient,
     depthwise_conv2d_weight_gradient,
 )
-from .elementwise import abs_max, clip, clip_gradient, fake_quant, fake_quant_gradient
+from .elementwise import abs_max, clip, clip_gradient, fake_quant, fake_quant_gradient, momentum_step
 from .elementwise_int8 import add_int8, clip_int8, dequantize, quantize, requantize
 from .normalization import (
     Normalized,

@@ -265,6 +265,18 @@ def normalize_images(images, mean, std):
     return images, mean, std
 
 
+def momentum_step(weight, grad, velocity, out) -> tuple:
+    """The arrays of `momentum_step`; those of `out` are written to, so they are taken as they are or not at all."""
+    arrays = floats(weight=weight, grad=grad, velocity=velocity)
+    for name, value in zip(("grad", "velocity"), arrays[1:], strict=True):
+        shape(name, value, arrays[0].shape)
+    for index, value in enumerate(out or ()):
+        shape(f"out[{index}]", value, arrays[0].shape)
+        if value.dtype != arrays[0].dtype or not value.flags.carray:
+            raise ValueError(f"`out[{index}]` must be a C-contiguous, writable array of {arrays[0].dtype}")
+    return *arrays, out
+
+
 def fake_quant(scale, zero_point, qmin, qmax) -> tuple[float, int, int, int]:
     """The grid of `fake_quant`: a positive scale and three ints."""
     ordered("qmin", qmin, "qmax", qmax)

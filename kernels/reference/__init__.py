@@ -34,6 +34,7 @@ from .normalization import (
     channel_sums,
     clip,
     clip_gradient,
+    momentum_step,
     normalize_images,
     scale_shift,
 )

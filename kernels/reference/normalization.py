@@ -61,6 +61,18 @@ def clip_gradient(grad, x, low, high):
     return np.where(outside, grad.dtype.type(0), grad)
 
 
+def momentum_step(weight, grad, velocity, lr, momentum, decay=0.0, nesterov=False, out=None):
+    """Twin of `kernels.momentum_step`."""
+    weight, grad, velocity, out = checks.momentum_step(weight, grad, velocity, out)
+    lr, momentum, decay = (weight.dtype.type(value) for value in (lr, momentum, decay))
+    grad = grad + decay * weight
+    velocity = momentum * velocity + grad
+    results = weight - lr * (grad + momentum * velocity if nesterov else velocity), velocity
+    for target, result in zip(out or (), results, strict=False):
+        target[...] = result
+    return out or results
+
+
 def channel_sums(grad):
     """Twin of `kernels.channel_sums`."""
     (grad,) = checks.floats(grad=grad)

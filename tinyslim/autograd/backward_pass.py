@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinyslim.kernels import written
+from tinyslim.kernels import buffers, written
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -71,9 +71,7 @@ def backward(result: Tensor, grad=None) -> None:
     while gradients:
         tensor, grad = gradients.pop_youngest()
         if tensor.op == "leaf":
-            # An array of its own, in the leaf's dtype; arithmetic on arrays without axes gives NumPy scalars.
-            grad = written(grad)
-            tensor.grad = np.array(grad if tensor.grad is None else tensor.grad + grad, tensor.dtype)
+            tensor.grad = _added(tensor, written(grad))
             continue
         if tensor.pull_back is None:
             raise ValueError(
@@ -86,6 +84,13 @@ def backward(result: Tensor, grad=None) -> None:
             if wanted[index]:
                 _check_part(tensor, index, part)
                 gradients.add(parent, part)
+
+
+def _added(leaf: Tensor, grad: np.ndarray) -> np.ndarray:
+    """A leaf's gradient and one share more: an array of its own, since others may hold the one that arrived."""
+    own = buffers.empty(leaf.shape, leaf.dtype)
+    own[...] = grad if leaf.grad is None else leaf.grad + grad
+    return own
 
 
 def _first_gradient(result: Tensor, grad) -> np.ndarray:

@@ -123,6 +123,8 @@ def other_calls(normal: Normal, shape: tuple[int, int, int, int]) -> Iterator[Ca
     yield "channel_sums", (x,)
     yield "clip", (x, 0.0, 1.0)
     yield "clip_gradient", (grad, x, 0.0, 1.0)
+    yield "momentum_step", (normal(*shape), grad, normal(*shape), 0.1, 0.9, 1e-2)
+    yield "momentum_step", (normal(*shape), grad, normal(*shape), 0.1, 0.9, 0.0, True)
     yield "fake_quant", (x, 0.02, 128, 0, 255)
     yield "fake_quant_gradient", (grad, x, 0.01, 128, 0, 255)
     yield "abs_max", (x,)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tinyslim import kernels
 from tinyslim.autograd import Tensor
 
 from .optimizer import Optimizer
@@ -46,10 +47,6 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = momentum, nesterov
 
     def update(self, parameter: Tensor, buffers: dict[str, np.ndarray]) -> None:
-        real = parameter.dtype.type
-        velocity, decay = buffers["velocity"], self.decay(parameter)
-        gradient = parameter.grad + real(decay) * parameter.data if decay else parameter.grad
-        velocity *= real(self.momentum)
-        velocity += gradient
-        direction = gradient + real(self.momentum) * velocity if self.nesterov else velocity
-        parameter.data -= real(self.lr) * direction
+        weight, velocity = parameter.data, buffers["velocity"]
+        settings = self.lr, self.momentum, self.decay(parameter), self.nesterov
+        kernels.momentum_step(weight, parameter.grad, velocity, *settings, out=(weight, velocity))
