@@ -13,6 +13,7 @@ from .panels import Matrix, multiply, pack, padded
 from .table import kernel
 from .threads import run
 from .walk import (
+    Walk,
     band_input,
     forward_walk,
     gradient_walks,

@@ -100,8 +100,13 @@ def pack(matrix: Matrix) -> np.ndarray:
 
 
 @compiled()
-def multiply(left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns):
-    """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile, as `register_tile.tile` names them."""
+def multiply_between(
+    left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns, low, high
+):
+    """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile, as `register_tile.tile` names them.
+
+    The products are held between `low` and `high`.
+    """
     wide = panel_width(out)
     steps = depth[0] * depth[2]
     for column in range(0, columns, wide):
@@ -110,11 +115,21 @@ def multiply(left, left_at, rows, count, depth, right, start, start_at, start_st
             tile_rows = min(ROWS, count - row)
             if 2 * rest > wide:
                 product_wide(
-                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide,
-                    start, start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest,
+                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide, start,
+                    start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest, low, high,
                 )  # fmt: skip
             else:
                 product_narrow(
-                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide,
-                    start, start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest,
+                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide, start,
+                    start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest, low, high,
                 )  # fmt: skip
+
+
+@compiled()
+def multiply(left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns):
+    """`multiply_between` without bounds."""
+    infinity = out.dtype.type(np.inf)
+    multiply_between(
+        left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns,
+        -infinity, infinity,
+    )  # fmt: skip

@@ -80,26 +80,57 @@ class Emitter:
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         self.builder.call(function, [value, pointer, LANE(self.itemsize), mask])
 
+    def store_columns(self, value, start, place, count, full):
+        """Store all lanes where `full` is true, else the first `count` of them."""
+        with self.builder.if_else(full, likely=True) as (all_lanes, some_lanes):
+            with all_lanes:
+                self.store(value, start, place)
+            with some_lanes:
+                self.store_first(count, value, start, place)
+
+    def prefetch(self, start, place):
+        """Have the line of the cache that holds `place` brought near."""
+        pointer = self.builder.bitcast(self.builder.gep(start, [place]), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, LANE, LANE, LANE])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        self.builder.call(function, [pointer, LANE(0), LANE(2), LANE(1)])
+
+    def between(self, value, bounds):
+        """`value` held between the scalars `bounds` (low, high) lane by lane; a NaN stays one."""
+        for beyond, bound in zip("<>", bounds, strict=False):
+            limit = self.spread(bound)
+            value = self.builder.select(self.builder.fcmp_ordered(beyond, value, limit), limit, value)
+        return value
+
     def multiply_add(self, a, b, total):
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.{self.suffix}")
         return self.builder.call(function, [a, b, total])
 
 
-def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands) -> None:
-    """Emit a tile of `rows` × `vectors`; `read_left` gives what meets each vector of the right's columns."""
+def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, bounds=()) -> None:
+    """Emit a tile of `rows` × `vectors`; `read_left` gives what meets each vector of the right's columns.
+
+    The sums are held between `bounds`, scalars low and high, if there are any.
+    """
     builder = emit.builder
-    left, left_rows, row_count, depth, right, right_step, start, start_step, out, out_rows, columns = operands
+    left, left_rows, first, row_count, depth, right, right_step, start, start_step, out, out_rows, columns = operands
     outer, outer_step, inner, inner_step = cgutils.unpack_tuple(builder, depth, 4)
     last = builder.sub(row_count, INDEX(1))
     # A row past the end is the last one again: it is computed twice and stored twice, the same both times.
     row = [builder.select(builder.icmp_signed("<", INDEX(i), last), INDEX(i), last) for i in range(rows)]
     source = [builder.gep(left, [builder.load(builder.gep(left_rows, [i]))]) for i in row]
     sums = [emit.cells(start, emit.times(i, start_step), vectors) for i in row]
+    steps = emit.times(outer, inner)
+    # While a panel is multiplied the next one comes from memory, an eighth of it during each tile.
+    eighth, tile_number = builder.udiv(right_step, INDEX(8)), builder.udiv(first, INDEX(rows))
+    ahead = builder.add(emit.times(steps, right_step), emit.times(tile_number, emit.times(steps, eighth)))
     with cgutils.for_range(builder, outer) as outer_loop, cgutils.for_range(builder, inner) as inner_loop:
         o, k = outer_loop.index, inner_loop.index
         place = builder.add(emit.times(o, outer_step), emit.times(k, inner_step))
-        step = emit.times(builder.add(emit.times(o, inner), k), right_step)
+        number = builder.add(emit.times(o, inner), k)
+        step = emit.times(number, right_step)
+        emit.prefetch(right, builder.add(ahead, emit.times(number, eighth)))
         columns_of_right = [emit.load(right, emit.plus(step, emit.lanes * j), emit.vector) for j in range(vectors)]
         for i in range(rows):
             lefts = read_left(emit, source[i], place, vectors)
@@ -108,17 +139,18 @@ def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands) -> No
                 builder.store(total, sums[i][j])
 
     target = [builder.load(builder.gep(out_rows, [i])) for i in row]
+    results = [[emit.between(builder.load(cell), bounds) for cell in cells] for cells in sums]
     full = builder.icmp_signed(">=", columns, INDEX(vectors * emit.lanes))
     with builder.if_else(full, likely=True) as (all_columns, some_columns):
         with all_columns:
             for i in range(rows):
                 for j in range(vectors):
-                    emit.store(builder.load(sums[i][j]), out, emit.plus(target[i], emit.lanes * j))
+                    emit.store(results[i][j], out, emit.plus(target[i], emit.lanes * j))
         with some_columns:
             for i in range(rows):
                 for j in range(vectors):
                     count, place = builder.sub(columns, INDEX(emit.lanes * j)), emit.plus(target[i], emit.lanes * j)
-                    emit.store_first(count, builder.load(sums[i][j]), out, place)
+                    emit.store_first(count, results[i][j], out, place)
 
 
 def one_element(emit: Emitter, start, place, vectors: int):
@@ -129,6 +161,35 @@ def one_element(emit: Emitter, start, place, vectors: int):
 def one_vector_each(emit: Emitter, start, place, vectors: int):
     """A depthwise convolution's left: an element for each column."""
     return [emit.load(start, emit.plus(place, emit.lanes * j), emit.vector) for j in range(vectors)]
+
+
+def signature_of(left, right, start, out, *bounds):
+    """The types of a tile's arguments, for flat arrays of one element type."""
+    whole, table = types.int64, types.Array(types.int64, 1, "C")
+    return types.void(
+        left, whole, table, whole, whole, types.UniTuple(whole, 4), right, whole, whole,
+        start, whole, whole, out, whole, table, whole, *bounds,
+    )  # fmt: skip
+
+
+def generator(rows: int, vectors: int, read_left):
+    """The function that Numba calls to emit a tile's code."""
+
+    def codegen(context, builder, signature, values):
+        def data(position, place=None):
+            start = context.make_array(signature.args[position])(context, builder, values[position]).data
+            return start if place is None else builder.gep(start, [place])
+
+        first, count = values[3], values[4]
+        emit = Emitter(builder, context.get_data_type(signature.args[0].dtype), signature.args[0].dtype.bitwidth // 8)
+        operands = (
+            data(0, values[1]), data(2, first), first, count, values[5], data(6, values[7]), values[8],
+            data(9, values[10]), values[11], data(12, values[13]), data(14, first), values[15],
+        )  # fmt: skip
+        emit_tile(emit, rows, vectors, read_left, operands, values[16:])
+        return context.get_dummy_value()
+
+    return codegen
 
 
 def tile(rows: int, vectors: int, read_left):
@@ -144,30 +205,24 @@ def tile(rows: int, vectors: int, read_left):
         typing, left, left_at, left_rows, first, count, depth, right, right_at, right_step,
         start, start_at, start_step, out, out_at, out_rows, columns,
     ):  # fmt: skip
-        whole, table = types.int64, types.Array(types.int64, 1, "C")
-        signature = types.void(
-            left, whole, table, whole, whole, types.UniTuple(whole, 4), right, whole, whole,
-            start, whole, whole, out, whole, table, whole,
-        )  # fmt: skip
-        return signature, codegen
-
-    def codegen(context, builder, signature, values):
-        def data(position, place=None):
-            start = context.make_array(signature.args[position])(context, builder, values[position]).data
-            return start if place is None else builder.gep(start, [place])
-
-        first, count = values[3], values[4]
-        emit = Emitter(builder, context.get_data_type(signature.args[0].dtype), signature.args[0].dtype.bitwidth // 8)
-        operands = (
-            data(0, values[1]), data(2, first), count, values[5], data(6, values[7]), values[8],
-            data(9, values[10]), values[11], data(12, values[13]), data(14, first), values[15],
-        )  # fmt: skip
-        emit_tile(emit, rows, vectors, read_left, operands)
-        return context.get_dummy_value()
+        return signature_of(left, right, start, out), generator(rows, vectors, read_left)
 
     return intrinsic(typer)
 
 
-product_wide, product_narrow = tile(ROWS, 2, one_element), tile(ROWS, 1, one_element)
+def bounded_tile(rows: int, vectors: int, read_left):
+    """The same with two arguments more, low and high: the sums are held between them when they are stored."""
+
+    def typer(
+        typing, left, left_at, left_rows, first, count, depth, right, right_at, right_step,
+        start, start_at, start_step, out, out_at, out_rows, columns, low, high,
+    ):  # fmt: skip
+        return signature_of(left, right, start, out, left.dtype, left.dtype), generator(rows, vectors, read_left)
+
+    return intrinsic(typer)
+
+
+product_wide, product_narrow = bounded_tile(ROWS, 2, one_element), bounded_tile(ROWS, 1, one_element)
 channels_wide = tile(CHANNEL_ROWS, CHANNEL_VECTORS, one_vector_each)
 channels_narrow = tile(CHANNEL_ROWS, 1, one_vector_each)
+bounded_channels = bounded_tile(CHANNEL_ROWS, CHANNEL_VECTORS, one_vector_each)

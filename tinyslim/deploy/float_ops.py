@@ -1,15 +1,13 @@
-"""The op kinds of a float32 Program, each with the kernels that compute it."""
+"""The op kinds of a float32 Program: what each computes, and the layer of a plan that does the same.
+
+`run` goes through the table of kernels, one call an op; `plan` adds the op to a plan that runs all of them in one call.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
-
-from tinyslim import kernels
-from tinyslim.kernels.prepared import Prepared
 
 from . import kinds
 from .kinds import REQUIRED, OpKind, Spec, frozen
@@ -18,9 +16,9 @@ from .kinds import REQUIRED, OpKind, Spec, frozen
 class FloatKind(OpKind):
     """The base of the kinds that compute in real numbers."""
 
-    def prepare(self, op, inputs: list[Spec]) -> Callable:
-        """The function that a Program calls with the op's inputs again and again."""
-        return partial(self.run, op, kernels)
+    def plan(self, op, planner, *inputs):
+        """Add the op to a `kernels.planner_float.Planner`; takes and returns its values."""
+        raise NotImplementedError
 
 
 def bounded(op, table, y: np.ndarray) -> np.ndarray:
@@ -44,8 +42,8 @@ class Conv2d(FloatKind):
         y = table.conv2d(x, op.arrays["weight"], op.arrays["bias"], op.attributes["stride"], op.attributes["padding"])
         return bounded(op, table, y)
 
-    def prepare(self, op, inputs):
-        return Prepared(**op.arrays, image=inputs[0].shape, **op.attributes)
+    def plan(self, op, planner, x):
+        return planner.conv2d(x, **op.arrays, **op.attributes)
 
 
 class DepthwiseConv2d(FloatKind):
@@ -62,7 +60,8 @@ class DepthwiseConv2d(FloatKind):
         y = table.depthwise_conv2d(x, arrays["weight"], arrays["bias"], attributes["stride"], attributes["padding"])
         return bounded(op, table, y)
 
-    prepare = Conv2d.prepare
+    def plan(self, op, planner, x):
+        return planner.depthwise_conv2d(x, **op.arrays, **op.attributes)
 
 
 class Linear(FloatKind):
@@ -77,10 +76,9 @@ class Linear(FloatKind):
     def run(self, op, table, x):
         return bounded(op, table, table.gemm(x, op.arrays["weight"]) + op.arrays["bias"])
 
-    def prepare(self, op, inputs):
+    def plan(self, op, planner, x):
         weight, bias = op.arrays["weight"][None, None], op.arrays["bias"]
-        product = Prepared(weight, bias, (1, 1, *inputs[0].shape), **op.attributes)
-        return lambda x: product(x)[:, 0, 0]
+        return planner.conv2d(x, weight, bias, stride=1, padding=(0, 0, 0, 0), **op.attributes)
 
 
 class ScaleShift(FloatKind):
@@ -98,6 +96,9 @@ class ScaleShift(FloatKind):
         low, high = -math.inf if low is None else low, math.inf if high is None else high
         return table.scale_shift(x, op.arrays["scale"], op.arrays["shift"], low, high)
 
+    def plan(self, op, planner, x):
+        return planner.scale_shift(x, **op.arrays, **op.attributes)
+
 
 class Clip(FloatKind):
     """y = clip(x, low, high): an activation that no other op could take in."""
@@ -109,6 +110,9 @@ class Clip(FloatKind):
 
     def run(self, op, table, x):
         return bounded(op, table, x)
+
+    def plan(self, op, planner, x):
+        return planner.clip(x, **op.attributes)
 
 
 class Add(FloatKind):
@@ -123,6 +127,9 @@ class Add(FloatKind):
     def run(self, op, table, a, b):
         return bounded(op, table, a + b)
 
+    def plan(self, op, planner, a, b):
+        return planner.add(a, b, **op.attributes)
+
 
 class Concat(FloatKind):
     """Channels side by side."""
@@ -134,6 +141,9 @@ class Concat(FloatKind):
 
     def run(self, op, table, *inputs):
         return np.concatenate(inputs, axis=-1)
+
+    def plan(self, op, planner, *inputs):
+        return planner.concat(inputs)
 
 
 class MaxPool2d(FloatKind):
@@ -147,6 +157,9 @@ class MaxPool2d(FloatKind):
     def run(self, op, table, x):
         return table.max_pool2d(x, **op.attributes)[0]
 
+    def plan(self, op, planner, x):
+        return planner.max_pool2d(x, **op.attributes)
+
 
 class AvgPool2d(FloatKind):
     """The mean of each window, padding counted."""
@@ -159,6 +172,10 @@ class AvgPool2d(FloatKind):
     def run(self, op, table, x):
         return table.avg_pool2d(x, **op.attributes)
 
+    def plan(self, op, planner, x):
+        size = op.attributes["size"]
+        return planner.avg_pool2d(x, **{**op.attributes, "size": (size, size)})
+
 
 class GlobalAvgPool2d(FloatKind):
     """The mean of all pixels, (h, w, c) to (c,)."""
@@ -169,6 +186,9 @@ class GlobalAvgPool2d(FloatKind):
     def run(self, op, table, x):
         return x.mean(axis=(1, 2))
 
+    def plan(self, op, planner, x):
+        return planner.avg_pool2d(x, size=x.shape[:2], stride=1, padding=(0, 0, 0, 0))
+
 
 class Flatten(FloatKind):
     """(h, w, c) to (h·w·c,)."""
@@ -178,6 +198,9 @@ class Flatten(FloatKind):
 
     def run(self, op, table, x):
         return x.reshape(len(x), math.prod(x.shape[1:]))
+
+    def plan(self, op, planner, x):
+        return planner.flatten(x)
 
 
 FLOAT_OPS: dict[str, OpKind] = {

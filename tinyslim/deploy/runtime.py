@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
 from tinyslim import kernels
+from tinyslim.kernels import planner_float, planner_int8
 
 #: Bytes that the largest value of a slice of images may take, when a Program runs op by op.
 SLICE_BYTES = 1 << 25
@@ -34,17 +35,12 @@ def last_uses(program) -> list[tuple[int, ...]]:
 
 def run_by_ops(program, x: np.ndarray, table) -> np.ndarray:
     """The logits (n, classes) of float32 or uint8 x, through a table of kernels."""
-    steps = [partial(program.op_kind(op).run, op, table) for op in program.ops]
-    return run_steps(program, steps, last_uses(program), x, table)
-
-
-def run_steps(program, steps, done, x: np.ndarray, table) -> np.ndarray:
-    """The logits (n, classes), one step an op; `done` are the values that no op reads after it."""
-    outputs = np.empty((len(x), *program.specs[-1].shape), np.float32)
+    outputs, done = np.empty((len(x), *program.specs[-1].shape), np.float32), last_uses(program)
     for part in slices(program, len(x)):
         values = {0: normalized(program, x[part], table)}
-        for position, (op, step, unused) in enumerate(zip(program.ops, steps, done, strict=True)):
-            values[position + 1] = step(*[values[value] for value in op.inputs])
+        for position, (op, unused) in enumerate(zip(program.ops, done, strict=True)):
+            inputs = [values[value] for value in op.inputs]
+            values[position + 1] = program.op_kind(op).run(op, table, *inputs)
             for value in unused:
                 del values[value]
         outputs[part] = values[len(program.ops)]
@@ -52,18 +48,28 @@ def run_steps(program, steps, done, x: np.ndarray, table) -> np.ndarray:
 
 
 class FloatRunner:
-    """A float32 Program whose filters are packed once."""
+    """A float32 Program as one plan; uint8 images are normalised some at a time before it."""
 
     def __init__(self, program):
-        self.program, self.done = program, last_uses(program)
-        self.steps = []
-        for op in program.ops:
-            inputs = [program.specs[value] for value in op.inputs]
-            self.steps.append(program.op_kind(op).prepare(op, inputs))
+        self.program = program
+        planner = planner_float.Planner(program.input_shape)
+        self._plan = planner.finish(add_ops(program, program.ops, planner, [planner.image]))
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """The logits of checked images."""
-        return run_steps(self.program, self.steps, self.done, np.require(x, requirements=["C", "W"]), kernels)
+        if x.dtype == np.float32:
+            return self._plan.run(x)
+        outputs = np.empty((len(x), *self.program.specs[-1].shape), np.float32)
+        for part in slices(self.program, len(x)):
+            outputs[part] = self._plan.run(normalized(self.program, x[part], kernels))
+        return outputs
+
+
+def add_ops(program, ops, planner, values: list):
+    """Add ops to a plan, where `values` are the ones before theirs; returns the last one's value."""
+    for op in ops:
+        values.append(program.op_kind(op).plan(op, planner, *(values[value] for value in op.inputs)))
+    return values[-1]
 
 
 class Int8Runner:
@@ -96,11 +102,8 @@ class Int8Runner:
 
     def _plan(self, read_input):
         program = self.program
-        planner = kernels.planner_int8.Planner(program.input_shape)
-        values = [None, read_input(planner)]
-        for op in program.ops[1:]:
-            values.append(program.op_kind(op).plan(op, planner, *(values[value] for value in op.inputs)))
-        return planner.finish(values[-1])
+        planner = planner_int8.Planner(program.input_shape)
+        return planner.finish(add_ops(program, program.ops[1:], planner, [None, read_input(planner)]))
 
 
 RUNNERS = {"float32": FloatRunner, "int8": Int8Runner}
