@@ -1,4 +1,4 @@
-"""Two lines of a 3×3 depthwise convolution at once: the filter stays in registers, each input vector is read once a tile.
+"""Two lines of a 3×3 depthwise convolution at once: the filter stays in registers, an input vector is read once a tile.
 
 A tile is 2 lines × 4 pixels of outputs, one vector of channels each. With stride 1 it reads 4 × 6 input vectors for its
 72 multiply-adds, where every output by itself would read 9. The input has its padding around it.

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .arena import live_ranges, place
 from .layers_int8 import CONV2D, DEPTHWISE, FEW_LINES, FUSED, LAYER
 from .plan_int8 import Plan
 from .sizes_int8 import VECTOR
-from .values_int8 import Value, live_ranges, place
+from .values_int8 import Value
 
 #: Bytes between a depthwise and a pointwise convolution that stay in a core's nearest cache.
 CACHED = 1 << 15

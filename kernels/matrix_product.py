@@ -28,7 +28,8 @@ PANEL_DEPTH = 256
 #: Elements of packed panels that stay in a core's second cache.
 PACKED = 1 << 17
 
-#: Rows of both matrices whose products are summed before the sums leave the registers: their panels fill the first cache.
+#: Rows of both matrices whose products are summed before the sums leave the registers; their panels fit the first
+#: cache.
 DEPTH_AT_ONCE = 128
 
 #: Into so many parts a transposed product falls, for any number of threads: the same sums in the same order.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .buffers import LINE as ALIGNMENT
 from .jit import compiled, prange
-from .layers_float import LAYER, run_layer
+from .layers_float import run_layer
 from .matrix_product import ROWS_AT_ONCE
-from .plan_int8 import ALIGNMENT
 from .threads import enter, thread_count
 
 #: Images that share a reading of the weights in a network's last layers, where weights outweigh pixels.
@@ -75,26 +75,25 @@ def walk(images, outputs, layers, cut, together, memory, tables, weights, consta
 
 
 @compiled(parallel=True)
-def walk_batch(images, outputs, layers, cut, together, memory, tables, weights, constants):
-    """`walk` on all threads at once, each with an arena of its own."""
-    threads = len(tables)
-    for index in prange(threads):
-        thread = np.int64(index)
-        walk(
-            images, outputs, layers, cut, together, memory[thread], tables[thread], weights, constants, thread, threads
-        )
+def walk_together(images, outputs, layers, cut, together, memory, tables, weights, constants, shared):
+    """`walk` on all threads at once, each with an arena of its own; or, `shared`, one image by all of them.
 
-
-@compiled(parallel=True)
-def walk_image(images, outputs, layers, memory, tables, weights, constants):
-    """One image by all threads, each a part of each layer; the end of a prange is where they wait for one another."""
+    Then each thread does a part of each layer, and the end of a prange is where they wait for one another.
+    """
     threads, zero, one = len(tables), np.int64(0), np.int64(1)
-    for i in range(len(layers)):
+    for i in range(len(layers) if shared else 1):
         for index in prange(threads):
-            thread = np.int64(index)
-            run_layer(
-                layers[i], images, outputs, zero, zero, one, memory[0], tables[thread], weights, constants, thread, threads
-            )  # fmt: skip
+            thread = np.int64(index)  # a prange index is unsigned, and mixing signs makes floats
+            if shared:
+                run_layer(
+                    layers[i], images, outputs, zero, zero, one, memory[0], tables[thread], weights, constants,
+                    thread, threads,
+                )  # fmt: skip
+            else:
+                walk(
+                    images, outputs, layers, cut, together, memory[thread], tables[thread], weights, constants,
+                    thread, threads,
+                )  # fmt: skip
 
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:
@@ -113,7 +112,6 @@ class Plan:
     """
 
     def __init__(self, layers: np.ndarray, cut: int, weights, constants, arena_bytes: int, work: int, classes: int):
-        assert layers.dtype == LAYER
         self.layers, self.cut, self.weights, self.constants = layers, cut, weights, constants
         self.arena_bytes, self.work, self.classes = arena_bytes, work, classes
         self._idle: dict[int, deque] = {}
@@ -135,12 +133,11 @@ class Plan:
         threads = thread_count() if count * self.work >= SHARED_WORK else 1
         together = min(TOGETHER, -(-count // threads))
         memory, tables = self._workspace(threads)
+        work = flat, outputs, self.layers, self.cut, together
         rest = self.weights, self.constants
         if threads == 1:
-            walk(flat, outputs, self.layers, self.cut, together, memory[0], tables[0], *rest, 0, 1)
-        elif count == 1:
-            enter(walk_image, flat, outputs, self.layers, memory, tables, *rest)
+            walk(*work, memory[0], tables[0], *rest, 0, 1)
         else:
-            enter(walk_batch, flat, outputs, self.layers, self.cut, together, memory, tables, *rest)
+            enter(walk_together, *work, memory, tables, *rest, count == 1)
         self._idle[threads].append((memory, tables))
         return outputs

@@ -7,12 +7,11 @@ import math
 import numpy as np
 
 from . import layers_float as kinds
+from .arena import live_ranges, place
 from .geometry import window as window_over
 from .layers_float import LAYER
 from .panels import Matrix, pack, padded
 from .plan_float import TOGETHER, Plan, Value, aligned
-from .plan_int8 import place
-from .planner_int8 import live_ranges
 
 #: Pixels of the images from which on weights outweigh them: there some images go through a layer together.
 FEW_PIXELS = 64
@@ -102,7 +101,10 @@ class Planner:
         """The plan that leaves `result`, a vector."""
         self._add(kinds.OUTPUT, result, Value(*result.shape, offset=0))
         cut = self._cut()
-        values = live_ranges([(source, other, target) for _, source, other, target in self._steps[:-1]], result)
+        values = live_ranges(
+            [([v for v in (source, other) if v is not None], target) for _, source, other, target in self._steps[:-1]],
+            result,
+        )
         for value in values:
             if value.last_use >= cut:
                 # It collects the images that go on together: others pass by while it waits.

@@ -135,30 +135,29 @@ class Emitter:
         return self.builder.call(function, [a, b, total])
 
 
-def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, first, bounds=()) -> None:
+def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, bounds=()) -> None:
     """Emit a tile of `rows` × `vectors`; `read_left` gives what meets each vector of the right's columns.
 
     The sums are held between `bounds`, scalars low and high, if there are any.
     """
     builder = emit.builder
-    left, left_rows, row_count, depth, right, right_step, start, start_step, out, out_rows, columns = operands
+    left, left_rows, first, row_count, depth, right, right_step, start, start_step, out, out_rows, columns = operands
     outer, outer_step, inner, inner_step = cgutils.unpack_tuple(builder, depth, 4)
     last = builder.sub(row_count, INDEX(1))
     # A row past the end is the last one again: it is computed twice and stored twice, the same both times.
     row = [builder.select(builder.icmp_signed("<", INDEX(i), last), INDEX(i), last) for i in range(rows)]
     source = [builder.gep(left, [builder.load(builder.gep(left_rows, [i]))]) for i in row]
     sums = [emit.cells(start, emit.times(i, start_step), vectors) for i in row]
-    ahead = None
-    if bounds:
-        steps = emit.times(outer, inner)
-        tile_index = builder.udiv(first, INDEX(rows))
-        ahead = builder.add(emit.times(steps, right_step), emit.times(tile_index, emit.times(steps, INDEX(4))))
+    steps = emit.times(outer, inner)
+    # While a panel is multiplied the next one comes from memory, an eighth of it during each tile.
+    eighth, tile_number = builder.udiv(right_step, INDEX(8)), builder.udiv(first, INDEX(rows))
+    ahead = builder.add(emit.times(steps, right_step), emit.times(tile_number, emit.times(steps, eighth)))
     with cgutils.for_range(builder, outer) as outer_loop, cgutils.for_range(builder, inner) as inner_loop:
         o, k = outer_loop.index, inner_loop.index
         place = builder.add(emit.times(o, outer_step), emit.times(k, inner_step))
-        step = emit.times(builder.add(emit.times(o, inner), k), right_step)
-        if vectors == 2 and ahead is not None:
-            emit.prefetch(right, builder.add(ahead, emit.times(builder.add(emit.times(o, inner), k), INDEX(4))))
+        number = builder.add(emit.times(o, inner), k)
+        step = emit.times(number, right_step)
+        emit.prefetch(right, builder.add(ahead, emit.times(number, eighth)))
         columns_of_right = [emit.load(right, emit.plus(step, emit.lanes * j), emit.vector) for j in range(vectors)]
         for i in range(rows):
             lefts = read_left(emit, source[i], place, vectors)
@@ -211,10 +210,10 @@ def generator(rows: int, vectors: int, read_left):
         first, count = values[3], values[4]
         emit = Emitter(builder, context.get_data_type(signature.args[0].dtype), signature.args[0].dtype.bitwidth // 8)
         operands = (
-            data(0, values[1]), data(2, first), count, values[5], data(6, values[7]), values[8],
+            data(0, values[1]), data(2, first), first, count, values[5], data(6, values[7]), values[8],
             data(9, values[10]), values[11], data(12, values[13]), data(14, first), values[15],
         )  # fmt: skip
-        emit_tile(emit, rows, vectors, read_left, operands, first, values[16:])
+        emit_tile(emit, rows, vectors, read_left, operands, values[16:])
         return context.get_dummy_value()
 
     return codegen

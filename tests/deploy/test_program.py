@@ -8,8 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import networks
+import numba
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tinyslim import deploy, kernels
 
@@ -71,11 +74,56 @@ def test_a_program_that_ends_in_dequantize_gives_real_numbers():
     assert program.run(x).tobytes() == deploy.reference_run(program, x).tobytes()
 
 
-@pytest.mark.parametrize("n", [0, 1, 5])
+@pytest.mark.parametrize("n", [0, 1, 5, 19])
 def test_float_program_equals_its_plain_twin(n):
     program = networks.every_float_op(0, PREPROCESSING)
     for x in (images(n), photos(n)):
         np.testing.assert_allclose(program.run(x), deploy.reference_run(program, x), atol=1e-5)
+
+
+SIDES = st.tuples(*[st.integers(0, 2)] * 4)
+
+
+@given(
+    shape=st.tuples(st.integers(4, 13), st.integers(4, 13), st.sampled_from([1, 3, 16, 20, 33])),
+    stem=st.fixed_dictionaries({"stride": st.integers(1, 3), "padding": SIDES}),
+    filters=st.fixed_dictionaries({"stride": st.integers(1, 3), "padding": SIDES, "low": st.sampled_from([None, 0.0])}),
+    size=st.integers(2, 4), channels=st.sampled_from([1, 17, 32, 45, 70]), n=st.integers(1, 3), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_float_program_takes_any_geometry(shape, stem, filters, size, channels, n, seed):
+    net = networks.FloatNetwork(seed, shape)
+    net.conv2d(shape[2], channels, 2, **stem)
+    net.depthwise(channels, size, **filters)
+    net.conv2d(channels, 19, 1, high=0.5)
+    net.add("global_avg_pool2d")
+    net.linear(19, 3)
+    x = images(n, shape, seed)
+    try:
+        program = net.builder.build()
+    except ValueError as misfit:
+        assert "must fit into the padded input" in str(misfit)
+        return
+    np.testing.assert_allclose(program.run(x), deploy.reference_run(program, x), atol=1e-5)
+
+
+def test_float_mobilenet_gives_the_same_bits_in_any_batch_and_on_any_threads():
+    program = networks.float_mobilenet(0, size=112, stem_stride=2)
+    x = images(19, (112, 112, 1))
+    found = program.run(x).tobytes()
+    assert found == b"".join(program.run(x[i : i + 1]).tobytes() for i in range(19))
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        assert found == program.run(x).tobytes()
+    finally:
+        numba.set_num_threads(threads)
+
+
+def test_an_image_of_nan_leaves_the_next_one_alone():
+    program, x = networks.every_float_op(0), images(1)
+    expected = program.run(x).tobytes()
+    assert np.isnan(program.run(np.full_like(x, np.nan))).any()
+    assert program.run(x).tobytes() == expected
 
 
 @pytest.mark.parametrize("make", [networks.every_int8_op, networks.every_float_op])
@@ -85,10 +133,11 @@ def test_uint8_images_give_the_bytes_of_the_float_path(make):
 
 
 def test_slices_of_a_large_batch_join_without_a_seam(monkeypatch):
-    program, x = networks.every_float_op(0), images(7)
-    whole = program.run(x)
+    program, x = networks.every_float_op(0, PREPROCESSING), photos(7)
+    whole, stepped = program.run(x), deploy.reference_run(program, x)
     monkeypatch.setattr("tinyslim.deploy.runtime.SLICE_BYTES", 1)
-    np.testing.assert_allclose(program.run(x), whole, atol=1e-5)
+    assert program.run(x).tobytes() == whole.tobytes()
+    np.testing.assert_allclose(deploy.reference_run(program, x), stepped, atol=1e-5)
 
 
 def test_threads_may_share_a_program():
