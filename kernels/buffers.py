@@ -7,6 +7,7 @@ would pay for their pages each time. Here a block outlives its array and waits f
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
 
@@ -58,7 +59,7 @@ def empty(shape: tuple[int, ...], dtype) -> np.ndarray:
     True
     """
     dtype = np.dtype(dtype)
-    nbytes = int(np.prod(shape)) * dtype.itemsize
+    nbytes = math.prod(shape) * dtype.itemsize
     if nbytes < SMALL:
         return np.empty(shape, dtype)
     size = rounded(nbytes)

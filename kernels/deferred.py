@@ -7,6 +7,8 @@ the kernel that reads it next computes it on the way.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 
@@ -33,7 +35,7 @@ class Deferred:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     def compute(self) -> np.ndarray:
         """The formula's value; every kind has its own."""

@@ -11,7 +11,7 @@ from .threads import run
 
 if COMPILED:
     from .moves import copy_panel, misaligned, panel_width, transpose
-    from .register_tile import ROWS, VECTOR_BYTES, product_narrow, product_wide
+    from .register_tile import ROWS, VECTOR_BYTES, bounded_narrow, bounded_wide, product_narrow, product_wide
 
 
 class Matrix(NamedTuple):
@@ -100,13 +100,8 @@ def pack(matrix: Matrix) -> np.ndarray:
 
 
 @compiled()
-def multiply_between(
-    left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns, low, high
-):
-    """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile, as `register_tile.tile` names them.
-
-    The products are held between `low` and `high`.
-    """
+def multiply(left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns):
+    """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile, as `register_tile.tile` names them."""
     wide = panel_width(out)
     steps = depth[0] * depth[2]
     for column in range(0, columns, wide):
@@ -116,20 +111,37 @@ def multiply_between(
             if 2 * rest > wide:
                 product_wide(
                     left, left_at, rows, row, tile_rows, depth, right, column * steps, wide, start,
-                    start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest, low, high,
+                    start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest,
                 )  # fmt: skip
             else:
                 product_narrow(
                     left, left_at, rows, row, tile_rows, depth, right, column * steps, wide, start,
-                    start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest, low, high,
+                    start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest,
                 )  # fmt: skip
 
 
 @compiled()
-def multiply(left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns):
-    """`multiply_between` without bounds."""
-    infinity = out.dtype.type(np.inf)
-    multiply_between(
-        left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns,
-        -infinity, infinity,
-    )  # fmt: skip
+def multiply_between(
+    left, left_at, rows, count, depth, right, start, start_at, start_step, out, out_at, out_rows, columns, low, high
+):
+    """(count, columns) ← (count, depth) · packed (depth, columns), tile by tile, as `register_tile.tile` names them.
+
+    The products are held between `low` and `high`, and packed columns are fetched ahead of their turn: for weights that
+    are not in the cache.
+    """
+    wide = panel_width(out)
+    steps = depth[0] * depth[2]
+    for column in range(0, columns, wide):
+        rest = columns - column
+        for row in range(0, count, ROWS):
+            tile_rows = min(ROWS, count - row)
+            if 2 * rest > wide:
+                bounded_wide(
+                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide, start,
+                    start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest, low, high,
+                )  # fmt: skip
+            else:
+                bounded_narrow(
+                    left, left_at, rows, row, tile_rows, depth, right, column * steps, wide, start,
+                    start_at + column + row * start_step, start_step, out, out_at + column, out_rows, rest, low, high,
+                )  # fmt: skip

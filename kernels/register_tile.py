@@ -135,6 +135,13 @@ class Emitter:
         return self.builder.call(function, [a, b, total])
 
 
+def emit_prefetch(emit: Emitter, first, steps, number, right, right_step) -> None:
+    """While a panel is multiplied the next one comes from memory: an eighth of it during each tile of ROWS rows."""
+    tile_number, eighth = emit.builder.udiv(first, INDEX(ROWS)), emit.builder.udiv(right_step, INDEX(8))
+    part = emit.builder.add(emit.times(tile_number, steps), number)
+    emit.prefetch(right, emit.builder.add(emit.times(steps, right_step), emit.times(part, eighth)))
+
+
 def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, bounds=()) -> None:
     """Emit a tile of `rows` × `vectors`; `read_left` gives what meets each vector of the right's columns.
 
@@ -148,16 +155,13 @@ def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, bound
     row = [builder.select(builder.icmp_signed("<", INDEX(i), last), INDEX(i), last) for i in range(rows)]
     source = [builder.gep(left, [builder.load(builder.gep(left_rows, [i]))]) for i in row]
     sums = [emit.cells(start, emit.times(i, start_step), vectors) for i in row]
-    steps = emit.times(outer, inner)
-    # While a panel is multiplied the next one comes from memory, an eighth of it during each tile.
-    eighth, tile_number = builder.udiv(right_step, INDEX(8)), builder.udiv(first, INDEX(rows))
-    ahead = builder.add(emit.times(steps, right_step), emit.times(tile_number, emit.times(steps, eighth)))
     with cgutils.for_range(builder, outer) as outer_loop, cgutils.for_range(builder, inner) as inner_loop:
         o, k = outer_loop.index, inner_loop.index
         place = builder.add(emit.times(o, outer_step), emit.times(k, inner_step))
         number = builder.add(emit.times(o, inner), k)
         step = emit.times(number, right_step)
-        emit.prefetch(right, builder.add(ahead, emit.times(number, eighth)))
+        if bounds:
+            emit_prefetch(emit, first, emit.times(outer, inner), number, right, right_step)
         columns_of_right = [emit.load(right, emit.plus(step, emit.lanes * j), emit.vector) for j in range(vectors)]
         for i in range(rows):
             lefts = read_left(emit, source[i], place, vectors)
@@ -249,5 +253,6 @@ def bounded_tile(rows: int, vectors: int, read_left):
     return intrinsic(typer)
 
 
-product_wide, product_narrow = bounded_tile(ROWS, 2, one_element), bounded_tile(ROWS, 1, one_element)
+product_wide, product_narrow = tile(ROWS, 2, one_element), tile(ROWS, 1, one_element)
+bounded_wide, bounded_narrow = bounded_tile(ROWS, 2, one_element), bounded_tile(ROWS, 1, one_element)
 bounded_channels = bounded_tile(CHANNEL_ROWS, CHANNEL_VECTORS, one_vector_each)

@@ -107,10 +107,13 @@ def panel_loader(formula, rows: int):
 def _pixels(emit: Emitter, formula, table, starts, values, channels) -> None:
     """The loop over pixels; with `channels` only so many elements are read and the others count as 0."""
     data, other, target = starts
+    readers = (data,) if formula is not gradient else (data, other)
     with cgutils.for_range(emit.builder, values[10]) as loop:
         place, end = emit.times(loop.index, values[3]), emit.times(loop.index, values[9])
         for j in range(2):
             at = emit.plus(place, emit.lanes * j)
+            for start in readers:  # the next panel of this pixel comes from memory while this one is computed
+                emit.prefetch(start, emit.plus(at, 2 * emit.lanes))
             if channels is None:
                 loaded = [emit.load(start, at, emit.vector) for start in (data, other)]
             else:
