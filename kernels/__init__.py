@@ -13,6 +13,8 @@ from .depthwise import (
 from .elementwise import abs_max, clip, clip_gradient, fake_quant, fake_quant_gradient, momentum_step
 from .elementwise_int8 import add_int8, clip_int8, dequantize, quantize, requantize
 from .normalization import (
+    Measured,
+    MeasuredGradient,
     Normalized,
     NormalizedGradient,
     PassedGradient,

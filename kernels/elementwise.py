@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import checks
+from . import checks, reference
 from .buffers import empty
 from .jit import compiled, prange
 from .table import kernel
@@ -12,6 +12,9 @@ from .threads import run
 
 #: Elements that a thread takes at once, and maxima that it keeps of them side by side.
 STRETCH, LANES = 1 << 12, 64
+
+#: Elements below which NumPy is done before a compiled loop has begun.
+FEW = 1 << 12
 
 
 @compiled(parallel=True)
@@ -112,6 +115,8 @@ def momentum_step(weight, grad, velocity, lr, momentum, decay=0.0, nesterov=Fals
     >>> momentum_step(np.array([1.0]), np.array([2.0]), np.array([0.5]), lr=0.1, momentum=0.5)
     (array([0.775]), array([2.25]))
     """
+    if np.size(weight) < FEW:
+        return reference.momentum_step(weight, grad, velocity, lr, momentum, decay, nesterov, out)
     weight, grad, velocity, moved = checks.momentum_step(weight, grad, velocity, out)
     moved = moved or (empty(weight.shape, weight.dtype), empty(weight.shape, weight.dtype))
     numbers = (weight.dtype.type(value) for value in (lr, momentum, decay))

@@ -6,8 +6,9 @@ import numpy as np
 
 from . import checks
 from .buffers import empty
-from .deferred import Deferred
+from .deferred import Deferred, written
 from .jit import compiled, prange
+from .statistics import batch_norm_gradient_sums
 from .stretches import STRETCH, repeated
 from .table import kernel
 from .threads import run
@@ -102,16 +103,20 @@ def batch_norm_gradient(grad, x, scale, shift, a, b, d, low=-np.inf, high=np.inf
 
 
 class Normalized(Deferred):
-    """clip(x · scale + shift, low, high), as `scale_shift` computes it."""
+    """clip(x · scale + shift, low, high), as `scale_shift` computes it.
 
-    def __init__(self, x, scale, shift, low=-np.inf, high=np.inf):
+    `mean` is the batch's, if the numbers come from it: the convolution of such an array measures its own outputs, and
+    what it sends back, since a batch norm will ask for that.
+    """
+
+    def __init__(self, x, scale, shift, low=-np.inf, high=np.inf, mean=None):
         super().__init__(x.shape, x.dtype)
         (x,) = checks.floats(x=x)
-        self.x, self.scale, self.shift, self.low, self.high = x, scale, shift, low, high
+        self.x, self.scale, self.shift, self.low, self.high, self.mean = x, scale, shift, low, high, mean
 
     def clipped(self, low: float, high: float) -> Normalized:
         """The same, with bounds; for one that has none yet."""
-        return Normalized(self.x, self.scale, self.shift, low, high)
+        return Normalized(self.x, self.scale, self.shift, low, high, self.mean)
 
     @property
     def bounded(self) -> bool:
@@ -122,12 +127,37 @@ class Normalized(Deferred):
         return scale_shift(self.x, self.scale, self.shift, self.low, self.high)
 
 
+class Measured(Deferred):
+    """An array that is there, and the mean and biased variance (c,) of its channels."""
+
+    def __init__(self, array: np.ndarray, mean: np.ndarray, var: np.ndarray):
+        super().__init__(array.shape, array.dtype)
+        self.written, self.mean, self.var = array, mean, var
+
+
+class MeasuredGradient(Deferred):
+    """The gradient of `of`, which is there, and its sums (c,) as `batch_norm_gradient_sums` takes them."""
+
+    def __init__(self, array: np.ndarray, of: Normalized, sums: tuple[np.ndarray, np.ndarray]):
+        super().__init__(array.shape, array.dtype)
+        self.written, self.of, self.sums = array, of, sums
+
+
 class PassedGradient(Deferred):
-    """`grad` where the clipping of `of` lets it pass, else 0."""
+    """A gradient where the clipping of `of` lets it pass, else 0; and its sums, if whoever made it took them."""
 
     def __init__(self, grad, of: Normalized):
         super().__init__(grad.shape, grad.dtype)
-        (self.grad,), self.of = checks.floats(grad=grad), of
+        measured = isinstance(grad, MeasuredGradient) and grad.of is of
+        (self.grad,), self.of = checks.floats(grad=written(grad)), of
+        self._sums = grad.sums if measured else None
+
+    def sums(self, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Σ g and Σ g · (x − mean) of what passes, for each channel."""
+        of = self.of
+        if self._sums is None:
+            self._sums = batch_norm_gradient_sums(self.grad, of.x, mean, of.scale, of.shift, of.low, of.high)
+        return self._sums
 
     def compute(self) -> np.ndarray:
         one, zero = (np.full(self.shape[-1], value, self.dtype) for value in (1, 0))

@@ -12,6 +12,7 @@ import numpy as np
 
 from .buffers import empty
 from .jit import COMPILED, compiled, prange
+from .normalization import Measured, MeasuredGradient, Normalized
 from .panels import Matrix, multiply, pack_panel, padded, width
 from .threads import run, scratch
 
@@ -19,6 +20,7 @@ if COMPILED:
     from numba import get_thread_id
 
     from .moves import clear, panel_width
+    from .panel_sums import MOMENTS, PASSING, combined_moments, sum_moments, sum_passing
     from .sources import load_panel, source
 
 #: Pixels of a block, and panels of channels whose products are summed before the sums leave the registers: a part of a
@@ -69,9 +71,30 @@ def load_block(source, first, count, block):
         load_panel(source, first * c + channel, c, channel, block, channel * count, panel, count)
 
 
+@compiled()
+def measure_block(out, first, count, sums):
+    """sums (3, c filled up) ← the moments of `count` pixels of out (pixel, c)."""
+    c, panel = out.shape[1], panel_width(out)
+    for channel in range(0, c, panel):
+        at, left = first * c + channel, c - channel
+        sum_moments(out, out, at, c, sums, channel, left, sums, channel, sums.shape[1], count)
+
+
+@compiled()
+def measure_gradient(grad, x, first, count, sums):
+    """sums (2, c filled up) ← Σ g and Σ g · (x − mean) over `count` pixels of grad (pixel, c) that pass x's bounds."""
+    c, panel = grad.shape[1], panel_width(grad)
+    for channel in range(0, c, panel):
+        at, left = first * c + channel, c - channel
+        sum_passing(grad, x.data, at, c, x.vectors, channel, left, sums, channel, sums.shape[1], count)
+
+
 @compiled(parallel=True)
-def pointwise_forward(x, weight, deep, start, out, rows, out_rows, blocks):
-    """out (pixel, cout) ← x (pixel, cin) · packed (cin, cout) + start, a block of pixels at a time."""
+def pointwise_forward(x, weight, deep, start, out, rows, out_rows, blocks, measured):
+    """out (pixel, cout) ← x (pixel, cin) · packed (cin, cout) + start, a block of pixels at a time.
+
+    `measured` (block, 3, cout filled up) takes up each block's moments, if it is not empty.
+    """
     pixels, cout = out.shape
     flat, cin = out.reshape(-1), x.data.shape[3]
     for item in prange((pixels + BLOCK - 1) // BLOCK):
@@ -80,11 +103,16 @@ def pointwise_forward(x, weight, deep, start, out, rows, out_rows, blocks):
         block = blocks[get_thread_id()]
         load_block(x, first, count, block)
         multiply_deep(block, count, cin, deep, weight, start, flat, first * cout, cout, rows, out_rows, cout)
+        if len(measured):
+            measure_block(out, first, count, measured[item])
 
 
 @compiled(parallel=True)
-def pointwise_backward(x, grad, transposed, deep, start, dx, partial, rows, dx_rows, sum_rows, blocks):
-    """dx (pixel, cin) ← grad · packed Wᵀ; partial (chunk, cin, cout filled up) ← each chunk's xᵀ · grad."""
+def pointwise_backward(x, grad, transposed, deep, start, dx, partial, rows, dx_rows, sum_rows, blocks, measured):
+    """dx (pixel, cin) ← grad · packed Wᵀ; partial (chunk, cin, cout filled up) ← each chunk's xᵀ · grad.
+
+    `measured` (block, 2, cin filled up) takes up the sums of each block of dx, if it is not empty.
+    """
     pixels, cin = dx.shape
     chunks, _, wide = partial.shape
     flat, sums, panel = dx.reshape(-1), partial.reshape(-1), panel_width(dx)
@@ -105,6 +133,9 @@ def pointwise_backward(x, grad, transposed, deep, start, dx, partial, rows, dx_r
             place = chunk * cin * wide
             multiply(a, 0, taps, cin, (1, 0, count, panel), dy, sums, place, wide, sums, place, sum_rows, wide)
             multiply_deep(dy, count, cout, deep, transposed, start, flat, first * cin, cin, rows, dx_rows, cin)
+            if len(measured):
+                number = chunk * (len(measured) // chunks) + (first - begin) // BLOCK
+                measure_gradient(dx, x, first, count, measured[number])
 
 
 @compiled(parallel=True)
@@ -139,27 +170,49 @@ def row_table(step: int, count: int = BLOCK) -> np.ndarray:
     return np.arange(count) * step
 
 
-def forward(x, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    """(n, y, x, cout) ← an array or deferred one (n, y, x, cin) · (cin, cout) + bias."""
+def forward(x, weight: np.ndarray, bias: np.ndarray | None):
+    """(n, y, x, cout) ← an array or deferred one (n, y, x, cin) · (cin, cout) + bias; `Measured`, if x has a mean."""
     cin, cout = weight.shape
     pixels = x.size // cin
-    out = empty((pixels, cout), x.dtype)
+    out, start = empty((pixels, cout), x.dtype), padded(bias, cout, x.dtype)
     tables = row_table(width(x.dtype)), row_table(cout), scratch(BLOCK * padded(None, cin, x.dtype).size, x.dtype)
-    start = padded(bias, cout, x.dtype)
-    run(x.size * cout, pointwise_forward, source(x), *packed(weight), start, out, *tables)
-    return out.reshape(*x.shape[:3], cout)
+    measured = empty((-(-pixels // BLOCK) if is_measured(x) else 0, MOMENTS, start.size), x.dtype)
+    run(x.size * cout, pointwise_forward, source(x), *packed(weight), start, out, *tables, measured)
+    shaped = out.reshape(*x.shape[:3], cout)
+    if not len(measured):
+        return shaped
+    counts = np.full(len(measured), BLOCK)
+    counts[-1] = pixels - BLOCK * (len(counts) - 1)
+    return Measured(shaped, *combined_moments(measured, counts, cout))
 
 
-def backward(x, grad, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """dx (n, y, x, cin) and dW (cin, cout) ← x, grad (n, y, x, cout), each an array or a deferred one."""
+def backward(x, grad, weight: np.ndarray) -> tuple:
+    """dx (n, y, x, cin) and dW (cin, cout) ← x, grad (n, y, x, cout), each an array or a deferred one.
+
+    dx is a `MeasuredGradient`, if x has a mean.
+    """
     cin, cout = weight.shape
     pixels, wide = x.size // cin, padded(None, cout, x.dtype).size
     dx, dw = empty((pixels, cin), x.dtype), empty((cin, cout), x.dtype)
     chunks = max(min(max(PARTIAL // (cin * wide), FEWEST), MOST, -(-pixels // BLOCK)), 1)
-    partial = empty((chunks, cin, wide), x.dtype)
-    start = padded(None, cin, x.dtype)
-    blocks = scratch(BLOCK * (start.size + wide), x.dtype)
-    tables = row_table(width(x.dtype)), row_table(cin), row_table(wide, cin), blocks
-    run(2 * x.size * cout, pointwise_backward, source(x), source(grad), *packed(weight.T), start, dx, partial, *tables)
+    partial, start = empty((chunks, cin, wide), x.dtype), padded(None, cin, x.dtype)
+    tables = row_table(width(x.dtype)), row_table(cin), row_table(wide, cin)
+    share = -(-pixels // chunks)
+    measured = np.zeros((-(-share // BLOCK) * chunks if is_measured(x) else 0, PASSING, start.size), x.dtype)
+    arguments = source(x), source(grad), *packed(weight.T), start, dx, partial, *tables
+    run(2 * x.size * cout, pointwise_backward, *arguments, scratch(BLOCK * (start.size + wide), x.dtype), measured)
     run(partial.size, add_chunks, partial, dw)
-    return dx.reshape(x.shape), dw
+    shaped = dx.reshape(x.shape)
+    if not len(measured):
+        return shaped, dw
+    return MeasuredGradient(shaped, x, gradient_sums(measured, cin)), dw
+
+
+def is_measured(x) -> bool:
+    """Whether x is normalised by its batch, so that a batch norm will ask what its convolution amounts to."""
+    return isinstance(x, Normalized) and x.mean is not None and x.written is None
+
+
+def gradient_sums(sums: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Σ over blocks of sums (block, 2, c filled up), added in float64."""
+    return tuple(sums.sum(axis=0, dtype=np.float64)[:, :channels].astype(sums.dtype))

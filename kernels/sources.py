@@ -22,14 +22,15 @@ from .register_tile import INDEX, Emitter
 PLAIN, NORMALIZED, GRADIENT = range(3)
 
 #: The rows of a source's vectors.
-SCALE, SHIFT, LOW, HIGH, A, B, D = range(7)
+SCALE, SHIFT, LOW, HIGH, A, B, D, MEAN = range(8)
 
 
 class Source(NamedTuple):
     """Pixels (n, y, x, c) and how they come to be.
 
     PLAIN: `data`; NORMALIZED: clip(data·scale + shift, low, high); GRADIENT: a·g + b·other + d, where g is `data` where
-    low < other·scale + shift < high, else 0. `vectors` (7, c filled up to whole panels) holds these numbers.
+    low < other·scale + shift < high, else 0. `vectors` (8, c filled up to whole panels) holds these numbers,
+    and the mean that sums of gradients are taken about.
     """
 
     data: np.ndarray
@@ -43,11 +44,13 @@ def source(value) -> Source:
     of = value.of if isinstance(value, NormalizedGradient) else value
     if getattr(value, "written", None) is not None or not isinstance(of, Normalized):
         array = written(value)
-        return Source(array, array, np.zeros((7, 0), array.dtype), PLAIN)
+        return Source(array, array, np.zeros((8, 0), array.dtype), PLAIN)
     c, panel = value.shape[-1], width(value.dtype)
-    vectors = np.zeros((7, -(-c // panel) * panel), value.dtype)
+    vectors = np.zeros((8, -(-c // panel) * panel), value.dtype)
     numbers = vectors[:, :c]
     numbers[SCALE], numbers[SHIFT], numbers[LOW], numbers[HIGH] = of.scale, of.shift, of.low, of.high
+    if of.mean is not None:
+        numbers[MEAN] = of.mean
     if of is value:
         return Source(of.x, of.x, vectors, NORMALIZED)
     numbers[A], numbers[B], numbers[D] = value.a, value.b, value.d

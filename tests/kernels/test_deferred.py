@@ -76,3 +76,26 @@ def test_a_nan_stays_a_nan_and_passes_no_bound(rng):
     one = np.eye(8, dtype="f4")[None, None]
     assert np.isnan(kernels.conv2d(x, one)).all()
     assert np.isnan(kernels.conv2d_gradients(x, grad, one)[0]).all()
+
+
+@given(shape=st.tuples(st.integers(1, 4), st.integers(1, 12), st.integers(1, 12), CHANNELS), cout=CHANNELS,
+       bounds=BOUNDS, offset=st.sampled_from([0.0, 100.0]), seed=st.integers(0, 99))  # fmt: skip
+def test_a_convolution_of_a_normalised_batch_measures_what_the_next_batch_norm_asks(
+    every_kernel, shape, cout, bounds, offset, seed
+):
+    rng = np.random.default_rng(seed)
+    y, (scale, shift) = rng.normal(size=shape).astype("f4"), rng.normal(size=(2, shape[3])).astype("f4")
+    mean, _ = kernels.batch_norm_statistics(y)
+    x = kernels.Normalized(y, scale, shift + np.float32(offset), *bounds, mean=mean)
+    out = kernels.conv2d(x, rng.normal(size=(1, 1, shape[3], cout)).astype("f4"))
+    assert isinstance(out, kernels.Measured)
+    wide = out.array().reshape(-1, cout).astype("f8")
+    np.testing.assert_allclose(out.mean, wide.mean(axis=0), rtol=1e-5, atol=1e-5 * (1 + np.abs(wide).max()))
+    np.testing.assert_allclose(out.var, wide.var(axis=0), rtol=1e-4, atol=1e-6 * (1 + wide.var(axis=0).max()))
+
+    grad = rng.normal(size=out.shape).astype("f4")
+    dx, _ = kernels.conv2d_gradients(x, grad, rng.normal(size=(1, 1, shape[3], cout)).astype("f4"))
+    assert dx.of is x
+    expected = kernels.reference.batch_norm_gradient_sums(dx.array(), y, mean, scale, x.shift, *bounds)
+    for got, want in zip(dx.sums, expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5 * np.abs(dx.array()).max() * wide.shape[0] + 1e-6)

@@ -25,7 +25,7 @@ def _clip(x, low, high):
     """Clip an array; give the formula of a batch norm its bounds."""
     if isinstance(x, kernels.Normalized) and not x.bounded:
         clipped = x.clipped(low, high)
-        return clipped, each(lambda grad: kernels.PassedGradient(kernels.written(grad), clipped))
+        return clipped, each(lambda grad: kernels.PassedGradient(grad, clipped))
     x = kernels.written(x)
     return kernels.clip(x, low, high), each(lambda grad: kernels.clip_gradient(grad, x, low, high))
 

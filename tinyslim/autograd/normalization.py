@@ -33,7 +33,8 @@ def batch_norm(x, gamma, beta, mean, var, training: bool, momentum: float = 0.1,
     count = x.size // max(x.shape[-1], 1)
     if count < 2:
         raise ValueError(f"batch norm in training needs at least two values a channel, but `x` has shape {x.shape}")
-    batch_mean, batch_var = kernels.batch_norm_statistics(x.data)
+    measured = isinstance(x.value, kernels.Measured)
+    batch_mean, batch_var = (x.value.mean, x.value.var) if measured else kernels.batch_norm_statistics(x.data)
     mean += momentum * (batch_mean - mean)
     var += momentum * (batch_var * (count / (count - 1)) - var)
     return _batch_norm_training(x, gamma, beta, mean=batch_mean, var=batch_var, eps=eps)
@@ -50,18 +51,15 @@ def _batch_norm_training(x, gamma, beta, mean, var, eps):
     x = kernels.written(x)
     inverse_std = 1 / np.sqrt(var + x.dtype.type(eps))
     scale = gamma * inverse_std
-    result = kernels.Normalized(x, scale, beta - mean * scale)
+    result = kernels.Normalized(x, scale, beta - mean * scale, mean=mean)
 
     def pull_back(grad, wanted):
-        of = result
-        if isinstance(grad, kernels.PassedGradient):
-            of, grad = grad.of, grad.grad
-        grad = kernels.written(grad)
-        dbeta, products = kernels.batch_norm_gradient_sums(grad, x, mean, of.scale, of.shift, of.low, of.high)
+        passed = grad if isinstance(grad, kernels.PassedGradient) else kernels.PassedGradient(grad, result)
+        dbeta, products = passed.sums(mean)
         dgamma, count = products * inverse_std, x.size // x.shape[-1]
         b = -scale * inverse_std * dgamma / count
         d = -scale * dbeta / count - b * mean
-        return kernels.NormalizedGradient(grad, of, scale, b, d), dgamma, dbeta
+        return kernels.NormalizedGradient(passed.grad, passed.of, scale, b, d), dgamma, dbeta
 
     return result, pull_back
 

@@ -51,13 +51,11 @@ def operation(*tensors: str, name: str | None = None, formulas: bool = False) ->
     """
 
     def lift(forward: Callable) -> Callable:
-        signature, label = inspect.signature(forward), name or forward.__name__
+        label, bind = name or forward.__name__, _binder(inspect.signature(forward))
 
         @wraps(forward)
         def apply(*arguments, **keywords) -> Tensor:
-            bound = signature.bind(*arguments, **keywords)
-            bound.apply_defaults()
-            attributes = dict(bound.arguments)
+            attributes = bind(arguments, keywords)
             inputs = as_tensors([attributes.pop(tensor) for tensor in tensors])
             values = [None if t is None else t.value if formulas else t.data for t in inputs]
             result, pull_back = forward(*values, **attributes)
@@ -67,6 +65,21 @@ def operation(*tensors: str, name: str | None = None, formulas: bool = False) ->
         return apply
 
     return lift
+
+
+def _binder(signature: inspect.Signature) -> Callable:
+    """A function that names arguments as `signature` does, with its defaults; its own `bind` is slow."""
+    names = tuple(signature.parameters)
+    defaults = {key: p.default for key, p in signature.parameters.items() if p.default is not p.empty}
+
+    def bind(arguments: tuple, keywords: dict) -> dict:
+        positional = dict(zip(names, arguments, strict=False))
+        bound = {**defaults, **positional, **keywords}
+        if len(bound) != len(names) or len(positional) < len(arguments) or positional.keys() & keywords.keys():
+            signature.bind(*arguments, **keywords)  # raises, and tells what is missing or too much
+        return {key: bound[key] for key in names}
+
+    return bind
 
 
 def _of_arrays(pull_back: Callable) -> Callable:
