@@ -107,13 +107,12 @@ def _row(work: Work, peers: Peers, repeats: int, own: dict[str, Callable] | None
 def compare_with_gradients(name: str, peers: Peers, repeats: int, notes: list[str]) -> Comparison:
     """A convolution, forward and both gradients; `name` is "conv2d" or "depthwise_conv2d"."""
     rows = []
-    names = [name, f"{name}_input_gradient", f"{name}_weight_gradient"]
-    for works in zip(*map(typical_work, names), strict=True):
-        forward, to_input, _ = works
+    for works in zip(typical_work(name), typical_work(f"{name}_gradients"), strict=True):
+        forward, backward = works
         calls = [partial(getattr(kernels, work.kernel), *work.arguments) for work in works]
         functions = {OURS: lambda calls=calls: [call() for call in calls]}
         if peers.torch:
             x, weight, _, *place = forward.arguments
-            functions |= torch_forward_and_backward(peers.torch, x, weight, to_input.arguments[0], *place)
+            functions |= torch_forward_and_backward(peers.torch, x, weight, backward.arguments[1], *place)
         rows.append(Row(forward.label, by_turns(functions, repeats), sum(work.operations for work in works)))
     return Comparison(f"{TITLES[name]}, forward + backward", rows, notes=notes)

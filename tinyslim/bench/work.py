@@ -61,7 +61,7 @@ class Work:
 
 
 def operations(kernel: str, arguments: tuple) -> int | None:
-    """Multiplications and additions of a call: 2 for each product, as many for a gradient as forward.
+    """Multiplications and additions of a call: 2 for each product, as many for a gradient as forward, twice for both.
 
     Examples
     --------
@@ -77,6 +77,8 @@ def operations(kernel: str, arguments: tuple) -> int | None:
         return 2 * math.prod(first.shape[:3]) * second.size
     if kernel.endswith("weight_gradient"):
         return 2 * math.prod(second.shape[:3]) * math.prod(arguments[2])
+    if kernel.endswith("gradients"):
+        return 4 * math.prod(second.shape[:3]) * arguments[2].size
     window = geometry.window(first.shape, second.shape[:2], *arguments[-2:])
     return 2 * len(first) * window.out_y * window.out_x * second.size
 
