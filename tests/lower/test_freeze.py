@@ -76,6 +76,15 @@ def rounded_bias(op):
     return (op.arrays["multiplier"] * 2.0 ** -op.arrays["shift"]).max() / 2 if "shift" in op.arrays else 0.0
 
 
+def distinct(op, x, off):
+    """The results `off` of inputs x (n, y, x, c) that differ: a depthwise channel seen twice is rounded twice the same."""
+    if op.kind != "depthwise_conv2d":
+        return off
+    planes = np.moveaxis(x, 3, 0).reshape(x.shape[3], len(x), -1)
+    firsts = [np.unique(images_of_channel, axis=0, return_index=True)[1] for images_of_channel in planes]
+    return np.concatenate([off[first, ..., channel].ravel() for channel, first in enumerate(firsts)])
+
+
 def head_of(graph, node):
     """The first node of the chain that `node` ends."""
     for candidate in graph:
@@ -101,7 +110,7 @@ def test_each_layer_fed_the_simulations_integers_gives_the_simulations_integers(
             result = program.op_kind(following).run(following, tinyslim.kernels, result)
         off = result.astype(int) - integers[op.name]
         assert np.abs(off).max() <= 1, op.name
-        assert (off != 0).mean() <= 0.002 + rounded_bias(op), op.name
+        assert (distinct(op, inputs[0], off) != 0).mean() <= 0.002 + rounded_bias(op), op.name
         checked += 1
     assert checked >= 28 - (name == "resnet20") * 3
 
