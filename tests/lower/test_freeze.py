@@ -77,7 +77,7 @@ def rounded_bias(op):
 
 
 def distinct(op, x, off):
-    """The results `off` of inputs x (n, y, x, c) that differ: a depthwise channel seen twice is rounded twice the same."""
+    """`off` for inputs x (n, y, x, c) that differ: a depthwise channel that is seen twice is rounded the same twice."""
     if op.kind != "depthwise_conv2d":
         return off
     planes = np.moveaxis(x, 3, 0).reshape(x.shape[3], len(x), -1)
