@@ -2,133 +2,54 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from . import checks
 from .buffers import empty
-from .channel_plan import Plan, plan
 from .correlation import PARTS
 from .depthwise_loops import backward_channels, convolve_channels
+from .depthwise_plan import filters_of, frame, frames, pitch, together
 from .geometry import Window
 from .jit import COMPILED
-from .panels import Matrix, pack, padded, width
+from .panels import padded
 from .pointwise import add_chunks
 from .table import is_swapped, kernel
 from .threads import run, scratch
 from .walk import Walk, forward_walk, gradient_walks
 
 if COMPILED:
-    from .sources import PLAIN, Source, source
+    from .sources import source
 
-#: Elements that a band reads, about, so that they stay in a core's cache: where they lie, or in the panels of a copy;
-#: and items of work that occupy all threads.
-BAND, PANELS, ITEMS = 1 << 17, 1 << 15, 8
-
-#: The shorter side of images from which on their edges are worth rectangles of their own rather than a copy.
-LARGE = 20
-
-
-class Reading(NamedTuple):
-    """How the loops read images: `direct`ly, or a panel at a time in the cache, with margins that make it `extent`."""
-
-    direct: bool
-    margins: tuple[int, int]
-    extent: tuple[int, int]
-
-    def elements(self, dtype) -> int:
-        """Elements of a panel of an image in the cache."""
-        return 0 if self.direct else self.extent[0] * self.extent[1] * width(dtype)
-
-
-def is_direct(*sources: Source) -> bool:
-    """Whether images are read where they lie: as they are, in whole vectors, and large enough that edges are few."""
-    return all(
-        s.kind == PLAIN and s.data.shape[3] % (width(s.data.dtype) // 2) == 0 and min(s.data.shape[1:3]) >= LARGE
-        for s in sources
-    )
-
-
-def reading(images: Source, direct: bool, walks: list[Walk]) -> Reading:
-    """How images are read by walks: with margins, no tap of theirs leaves the image."""
-    _, in_y, in_x, _ = images.data.shape
-    if direct:
-        return Reading(True, (0, 0), (in_y, in_x))
-    top, left = max(0, *(-w.first_y for w in walks), 0), max(0, *(-w.first_x for w in walks), 0)
-    bottom = max(in_y, *(w.first_y + (w.out_y - 1) * w.stride + w.size_y for w in walks), 0)
-    right = max(in_x, *(w.first_x + (w.out_x - 1) * w.stride + w.size_x for w in walks), 0)
-    return Reading(False, (top, left), (top + bottom, left + right))
-
-
-def plan_over(images: Source, read: Reading, walks: list[Walk], output_shape: tuple[int, ...], bands: int) -> Plan:
-    """The plan of walks over images that are read in this way."""
-    (n, _, _, c), panel = images.data.shape, width(images.data.dtype)
-    step = c if read.direct else panel
-    parts = tuple(
-        walk._replace(
-            band=-(-walk.out_y // bands),
-            first_y=walk.first_y + read.margins[0],
-            first_x=walk.first_x + read.margins[1],
-        )
-        for walk in walks
-    )
-    return plan(parts, (n, *read.extent, c), read.extent[1] * step, step, output_shape, -(-c // panel) * panel)
-
-
-def filters_of(taps: np.ndarray) -> np.ndarray:
-    """Filters (tap, c), packed: (panel, tap, width)."""
-    return pack(Matrix.of(np.ascontiguousarray(taps)))
-
-
-def backward_walks(input_shape: tuple[int, ...], window: Window, weight: np.ndarray) -> tuple[list[Walk], np.ndarray]:
+def backward_walks(input_shape: tuple[int, ...], window: Window, weight: np.ndarray) -> tuple[tuple, np.ndarray]:
     """The walks over an output gradient that make the input's, and the taps (tap, c) that they take, last one first."""
     walks, taps = zip(*gradient_walks(input_shape, window, 1), strict=True)
     return walks, np.concatenate([weight[part][::-1, ::-1].reshape(-1, weight.shape[2]) for part in taps])
 
 
-def convolve(x, walks: list[Walk], taps: np.ndarray, output_shape, bias=None, low=-np.inf, high=np.inf) -> np.ndarray:
-    """clip(x ⋆ taps + bias, low, high) for an array or a deferred one, in bands of lines that the cache holds."""
-    out = empty(output_shape, x.dtype)
+def convolve(x, walks: tuple[Walk, ...], taps: np.ndarray, output_shape, bias=None) -> np.ndarray:
+    """x ⋆ taps + bias for an array or a deferred one."""
+    out, dtype = empty(output_shape, x.dtype), np.dtype(x.dtype)
     if not out.size:
         return out
-    images = source(x)
-    read = reading(images, is_direct(images), walks)
-    elements = x.size // x.shape[0] // (1 if read.direct else -(-x.shape[3] // width(x.dtype)))
-    bands = -(-elements // (BAND if read.direct else PANELS))
-    bands = max(min(max(bands, -(-ITEMS // x.shape[0])), output_shape[1]), 1)
-    tables = plan_over(images, read, walks, output_shape, bands)
-    start, zeros = padded(bias, output_shape[3], x.dtype), np.zeros(len(tables.pixels), np.int64)
-    bounds, work = (x.dtype.type(low), x.dtype.type(high)), out.size * len(taps)
-    run(
-        work,
-        convolve_channels,
-        images,
-        *read,
-        tables,
-        bands,
-        filters_of(taps),
-        len(taps),
-        start,
-        zeros,
-        *bounds,
-        scratch(read.elements(x.dtype), x.dtype),
-        out,
-    )
+    over, start = frame(walks, x.shape, output_shape, dtype), padded(bias, output_shape[3], dtype)
+    constants = filters_of(taps), start, np.zeros(len(over.pixels), np.int64), dtype.type(-np.inf), dtype.type(np.inf)
+    panels = scratch(over.elements, dtype)
+    block = together(output_shape[3], dtype)
+    run(out.size * len(taps), convolve_channels, source(x), *over.tables(), block, *constants, panels, out)
     return out
 
 
-def backward(x, grad, window: Window, size: int, walks: list[Walk], taps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def backward(x, grad, window: Window, size: int, walks: tuple, taps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """dx (n, y, x, c) by `walks`, which may be none, and the gradient (size, c) of a filter of so many taps."""
-    images, grads = source(x), source(grad)
-    direct, c, own = is_direct(images, grads), x.shape[3], [forward_walk(x.shape, window, 1)]
-    read, read_grad = reading(images, direct, own), reading(grads, direct, walks)
-    dx, dw, start = empty(x.shape, x.dtype), np.zeros((size, c), x.dtype), padded(None, c, x.dtype)
-    forward, pulled = plan_over(images, read, own, grad.shape, 1), plan_over(grads, read_grad, walks, x.shape, 1)
-    partial = np.zeros((max(min(PARTS, x.shape[0]), 1), size, start.size), x.dtype)
-    panels = scratch(read.elements(x.dtype) + read_grad.elements(x.dtype), x.dtype)
-    tables = (forward, pulled, filters_of(taps), len(taps), start, np.zeros(len(pulled.pixels), np.int64))
-    run(2 * grad.size * size, backward_channels, images, grads, *read, *read_grad[1:], *tables, panels, partial, dx)
+    (n, _, _, c), dtype = x.shape, np.dtype(x.dtype)
+    own, pull = frames(x.shape, grad.shape, forward_walk(x.shape, window, 1), walks, dtype)
+    dx, dw, start = empty(x.shape, dtype), np.zeros((size, c), dtype), padded(None, c, dtype)
+    partial = empty((max(min(PARTS, n), 1), size, pitch(c, dtype)), dtype)
+    panels = scratch(own.elements + pull.elements, dtype)
+    constants = own.taps, np.arange(size) * partial.shape[2], together(c, dtype), filters_of(taps), start
+    zeros, work = np.zeros(len(pull.pixels), np.int64), 2 * grad.size * size
+    tables = own.tables(), pull.tables(), *constants, zeros
+    run(work, backward_channels, source(x), source(grad), *tables, panels, partial, dx)
     run(partial.size, add_chunks, partial, dw)
     return dx, dw
 
@@ -156,7 +77,7 @@ def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
     """
     x, weight, bias, window = checks.depthwise_conv2d(x, weight, bias, stride, padding)
     output_shape = (x.shape[0], window.out_y, window.out_x, x.shape[3])
-    return convolve(x, [forward_walk(x.shape, window, 1)], weight.reshape(-1, x.shape[3]), output_shape, bias)
+    return convolve(x, (forward_walk(x.shape, window, 1),), weight.reshape(-1, x.shape[3]), output_shape, bias)
 
 
 @kernel(formulas=True)
@@ -222,4 +143,4 @@ def depthwise_conv2d_weight_gradient(x, grad, weight_shape, stride=1, padding=0)
     """
     x, grad, weight_shape, window = checks.depthwise_conv2d_weight_gradient(x, grad, weight_shape, stride, padding)
     none = np.zeros((0, x.shape[3]), x.dtype)
-    return backward(x, grad, window, weight_shape[0] * weight_shape[1], [], none)[1].reshape(weight_shape)
+    return backward(x, grad, window, weight_shape[0] * weight_shape[1], (), none)[1].reshape(weight_shape)

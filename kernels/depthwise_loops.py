@@ -1,256 +1,213 @@
-"""The loops of depthwise convolution: bands of lines, in them panels of channels, in them rectangles of pixels."""
+"""The loops of depthwise convolution: bands of lines with their padding in the cache, in them pairs of lines."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .channel_plan import (
-    BEGIN,
-    COLUMNS,
-    COLUMNS_END,
-    END,
-    FILTER,
-    FIRST_X,
-    FIRST_Y,
-    ORIGIN,
-    OUT_Y,
-    PIXELS,
-    PLACES,
-    ROWS,
-    ROWS_END,
-    SIZE_X,
-    SIZE_Y,
-    STEP_Y,
-    STRIDE,
-    TAP,
-    TAPS,
-)
+from .depthwise_plan import ANY, FIRST, LAST, SPREAD, STRIDE_1, TOP, BOTTOM
 from .jit import COMPILED, compiled, prange
 
 if COMPILED:
     from numba import get_thread_id
 
     from .channel_tile import ROWS as TILE
-    from .channel_tile import VECTORS, channels_narrow, channels_wide, line_narrow, line_wide
+    from .channel_tile import VECTORS, channels_narrow, channels_wide
+    from .depthwise_tile import LINES, lines_spread, lines_stride_1, lines_stride_2, met_stride_1, met_stride_2
     from .moves import clear, panel_width
-    from .sources import load_panel
+    from .sources import load_line
 
 
 @compiled()
 def multiply_channels(
-    left, left_at, rows, rows_at, count, depth, left_steps, right, right_at, right_steps,
+    left, left_at, rows, count, depth, left_steps, right, right_at, right_steps,
     start, start_at, start_rows, out, out_at, out_rows, channels, low, high,
 ):  # fmt: skip
-    """(count, channels) ← Σ over depth of left · right, of one panel, as `channel_tile.channel_tile` names them.
-
-    The tables of rows are read from `rows_at` on. They are whole arrays: each slice would count references.
-    """
+    """(count, channels) ← Σ over depth of left · right, tile by tile, as `channel_tile.channel_tile` names them."""
     panel = panel_width(out)
     wide = VECTORS * panel // 2
     for channel in range(0, channels, wide):
         rest, begin, end = channels - channel, start_at + channel, out_at + channel
         for row in range(0, count, TILE):
-            first, tile_rows = rows_at + row, min(TILE, count - row)
+            tile_rows = min(TILE, count - row)
             if 2 * rest > panel:
                 channels_wide(
-                    left, left_at + channel, rows, first, tile_rows, depth, left_steps, right, right_at + channel,
+                    left, left_at + channel, rows, row, tile_rows, depth, left_steps, right, right_at + channel,
                     right_steps, start, begin, start_rows, out, end, out_rows, rest, low, high,
                 )  # fmt: skip
             else:
                 channels_narrow(
-                    left, left_at + channel, rows, first, tile_rows, depth, left_steps, right, right_at + channel,
+                    left, left_at + channel, rows, row, tile_rows, depth, left_steps, right, right_at + channel,
                     right_steps, start, begin, start_rows, out, end, out_rows, rest, low, high,
                 )  # fmt: skip
 
 
 @compiled()
-def multiply_lines(
-    left, left_at, line, step, stride, lines, pixels, taps, taps_at, start, start_at,
-    out, out_at, out_line, out_step, channels, low, high,
+def fill_pairs(
+    tile, left, left_at, line, step, first, last, filters, filter_at, filter_step, start, start_at,
+    out, out_at, out_line, out_step, pixels, channels, low, high,
 ):  # fmt: skip
-    """out (lines, pixels, channels) ← the convolution with a 3×3 filter, all taps of which are seen."""
-    panel = panel_width(out)
-    wide = VECTORS * panel // 2
-    for channel in range(0, channels, wide):
-        rest = channels - channel
-        for row in range(lines):
-            begin, end = left_at + row * stride * line + channel, out_at + row * out_line + channel
-            if 2 * rest > panel:
-                line_wide(
-                    left, begin, line, step, stride * step, pixels, taps, taps_at + channel, panel,
-                    start, start_at + channel, out, end, out_step, rest, low, high,
-                )  # fmt: skip
-            else:
-                line_narrow(
-                    left, begin, line, step, stride * step, pixels, taps, taps_at + channel, panel,
-                    start, start_at + channel, out, end, out_step, rest, low, high,
-                )  # fmt: skip
+    """out ← its lines from `first` to `last`, two at a time; where they are odd, one is computed twice.
 
-
-@compiled()
-def convolve_rectangles(
-    left, left_at, line, step, plan, walk, first, last, filters, filter_at, channels, start, start_at, zeros,
-    out, out_at, out_line, out_step, low, high,
-):  # fmt: skip
-    """out ← a panel of channels of a walk's output rows from `first` to `last`, one rectangle at a time.
-
-    The panel of the image begins at `left_at`, its lines lie `line` elements apart and its pixels `step`; likewise the
-    panel of the outputs. `filters` holds the panel's taps of all walks from `filter_at` on.
+    Places are those of line 0, in the output and of what it sees.
     """
-    walks, rows, columns, pixels, outputs, _, _ = plan
-    panel, stride, size_x = panel_width(out), walks[walk, STRIDE], walks[walk, SIZE_X]
-    for row in range(walks[walk, ROWS], walks[walk, ROWS_END]):
-        begin, end = max(rows[row, BEGIN], first), min(rows[row, END], last)
-        if begin >= end:
-            continue
-        y = walks[walk, FIRST_Y] + begin * stride + rows[row, TAP]
-        for column in range(walks[walk, COLUMNS], walks[walk, COLUMNS_END]):
-            left_column = columns[column, BEGIN]
-            x = walks[walk, FIRST_X] + left_column * stride + columns[column, TAP]
-            tap = walks[walk, FILTER] + rows[row, TAP] * size_x + columns[column, TAP]
-            apart, width = walks[walk, STEP_Y], columns[column, END] - left_column
-            place = out_at + walks[walk, ORIGIN] + apart * (begin * out_line + left_column * out_step)
-            depth = (rows[row, TAPS], columns[column, TAPS])
-            if depth == (3, 3) and size_x == 3:
-                multiply_lines(
-                    left, left_at + y * line + x * step, line, step, stride, end - begin, width,
-                    filters, filter_at + tap * panel, start, start_at,
-                    out, place, apart * out_line, apart * out_step, channels, low, high,
-                )  # fmt: skip
-                continue
-            multiply_channels(
-                left, left_at + y * line + x * step, pixels, columns[column, PIXELS], (end - begin) * width, depth,
-                (line, step), filters, filter_at + tap * panel, (size_x * panel, panel), start, start_at, zeros,
-                out, place, outputs, channels, low, high,
+    for pair in range(first, last, LINES):
+        y = min(pair, last - LINES)
+        place = out_at + y * out_line
+        if tile == STRIDE_1:
+            lines_stride_1(
+                left, left_at + y * line, line, step, filters, filter_at, filter_step, start, start_at,
+                out, place, out_line, out_step, pixels, channels, low, high,
+            )  # fmt: skip
+        elif tile == SPREAD:
+            lines_spread(
+                left, left_at + y // 2 * line, line, step, filters, filter_at, filter_step, start, start_at,
+                out, place, out_line, out_step, pixels, channels, low, high,
+            )  # fmt: skip
+        else:
+            lines_stride_2(
+                left, left_at + 2 * y * line, line, step, filters, filter_at, filter_step, start, start_at,
+                out, place, out_line, out_step, pixels, channels, low, high,
             )  # fmt: skip
 
 
 @compiled()
-def load_padded(x, image, channel, top, lines, margins, padded_x, panel, target):
-    """target (lines, padded_x, panel) ← a panel of channels of an image with `margins` (top, left) of zeros around."""
-    _, in_y, in_x, c = x.data.shape
-    above, left = margins
-    for line in range(lines):
-        y, at = top + line - above, line * padded_x * panel
-        clear(target, at, (left if 0 <= y < in_y else padded_x) * panel)
-        if 0 <= y < in_y:
-            place = (image * in_y + y) * in_x * c + channel
-            load_panel(x, place, c, channel, target, at + left * panel, panel, in_x)
-            clear(target, at + (left + in_x) * panel, (padded_x - left - in_x) * panel)
+def fill_lines(
+    walks, pixels, outputs, left, left_at, line, step, first, last, filters, filter_at, filter_step,
+    start, start_at, zeros, out, out_at, out_line, out_step, channels, low, high,
+):  # fmt: skip
+    """out ← its lines from `first` to `last` by any filters, a line of a walk at a time."""
+    tap = 0
+    for walk in range(len(walks)):
+        size_y, size_x, stride, apart = walks[walk, 0], walks[walk, 1], walks[walk, 2], walks[walk, 10]
+        first_y, first_x, out_y, out_x = walks[walk, 3], walks[walk, 4], walks[walk, 5], walks[walk, 6]
+        origin_y, origin_x = walks[walk, 8], walks[walk, 9]
+        begin, end = (first - origin_y + apart - 1) // apart, (last - origin_y + apart - 1) // apart
+        for y in range(max(begin, 0), min(end, out_y)):
+            place = out_at + (origin_y + y * apart) * out_line + origin_x * out_step
+            multiply_channels(
+                left, left_at + (first_y + y * stride) * line + first_x * step, pixels, out_x, (size_y, size_x),
+                (line, step), filters, filter_at + tap * filter_step, (size_x * filter_step, filter_step),
+                start, start_at, zeros, out, place, outputs, channels, low, high,
+            )  # fmt: skip
+        tap += size_y * size_x
 
 
 @compiled()
-def band_lines(walks, band, bands, in_y):
-    """The input lines, from and to, that a share of all walks' output rows sees."""
-    top, bottom = in_y, 0
-    for walk in range(len(walks)):
-        first, last = band * walks[walk, OUT_Y] // bands, (band + 1) * walks[walk, OUT_Y] // bands
-        if first < last:
-            begin = walks[walk, FIRST_Y] + first * walks[walk, STRIDE]
-            end = walks[walk, FIRST_Y] + (last - 1) * walks[walk, STRIDE] + walks[walk, SIZE_Y]
-            top, bottom = min(top, max(begin, 0)), max(bottom, min(end, in_y))
-    return top, max(bottom, top)
+def fill(
+    tile, walks, pixels, outputs, left, left_at, line, step, first, last, filters, start, channel, zeros,
+    out, image, channels, low, high,
+):  # fmt: skip
+    """out (n, y, x, c) ← lines of an image, so many channels from `channel` on; filters (tap, c filled up)."""
+    _, y, x, c = out.shape
+    flat, taps, filter_step, out_at = out.reshape(-1), filters.reshape(-1), filters.shape[1], image * y * x * c
+    if tile == ANY or last - first < LINES:
+        fill_lines(
+            walks, pixels, outputs, left, left_at, line, step, first, last, taps, channel, filter_step,
+            start, channel, zeros, flat, out_at + channel, x * c, c, channels, low, high,
+        )  # fmt: skip
+    else:
+        place = left_at + walks[0, 3] * line + walks[0, 4] * step
+        fill_pairs(
+            tile, left, place, line, step, first, last, taps, channel, filter_step, start, channel,
+            flat, out_at + channel, x * c, c, x, channels, low, high,
+        )  # fmt: skip
+
+
+@compiled()
+def load_padded(x, image, channel, channels, top, bottom, margins, padded_x, step, target):
+    """target (line, padded_x, step) ← lines of an image with `margins` (top, left) of zeros around, some channels."""
+    _, in_y, in_x, c = x.data.shape
+    above, left = margins
+    for line in range(bottom - top):
+        y, at = top + line - above, line * padded_x * step
+        if 0 <= y < in_y:
+            clear(target, at, left * step)
+            place = (image * in_y + y) * in_x * c + channel
+            load_line(x, place, c, channel, channels, target, at + left * step, step, in_x)
+            clear(target, at + (left + in_x) * step, (padded_x - left - in_x) * step)
+        else:
+            clear(target, at, padded_x * step)
 
 
 @compiled(parallel=True)
-def convolve_channels(x, direct, margins, extent, plan, bands, filters, taps, start, zeros, low, high, panels, out):
-    """out (n, y, x, c) ← clip(x ⋆ filters + start, low, high) by the walks of a plan, which have so many taps.
-
-    With `direct` the image is read where it lies. Otherwise the panel under a band is computed in the cache, with
-    `margins` of zeros that make its sides `extent`.
-    """
-    n, in_y, in_x, c = x.data.shape
-    padded_y, padded_x = extent
-    _, image_y, image_x, _ = out.shape
-    images, flat, panel, walks = x.data.reshape(-1), out.reshape(-1), panel_width(out), plan[0]
-    for item in prange(n * bands):
-        image, band = np.int64(item) // bands, np.int64(item) % bands
-        top, bottom = band_lines(walks, band, bands, padded_y)
-        scratch = panels[get_thread_id()]
-        for channel in range(0, c, panel):
-            left, line, step, left_at = images, in_x * c, c, image * in_y * in_x * c + channel
-            if not direct:
-                load_padded(x, image, channel, top, bottom - top, margins, padded_x, panel, scratch)
-                left, line, step, left_at = scratch, padded_x * panel, panel, -top * padded_x * panel
-            for walk in range(len(walks)):
-                first, last = band * walks[walk, OUT_Y] // bands, (band + 1) * walks[walk, OUT_Y] // bands
-                convolve_rectangles(
-                    left, left_at, line, step, plan, walk, first, last, filters, channel * taps,
-                    min(panel, c - channel), start, channel, zeros,
-                    flat, image * image_y * image_x * c + channel, image_x * c, c, low, high,
-                )  # fmt: skip
+def convolve_channels(
+    x, tile, margins, padded_x, step, walks, bands, pixels, outputs, block, filters, start, zeros, low, high,
+    panels, out,
+):  # fmt: skip
+    """out (n, y, x, c) ← clip(x ⋆ filters + start, low, high), a band of lines and a block of channels at a time."""
+    n, _, _, c = out.shape
+    blocks, line = (c + block - 1) // block, padded_x * step
+    for item in prange(n * blocks * len(bands)):
+        part, band = np.int64(item) // len(bands), np.int64(item) % len(bands)
+        image, channel = part // blocks, part % blocks * block
+        channels, top, scratch = min(block, c - channel), bands[band, TOP], panels[get_thread_id()]
+        load_padded(x, image, channel, channels, top, bands[band, BOTTOM], margins, padded_x, step, scratch)
+        fill(
+            tile, walks, pixels, outputs, scratch, -top * line, line, step, bands[band, FIRST], bands[band, LAST],
+            filters, start, channel, zeros, out, image, channels, low, high,
+        )  # fmt: skip
 
 
 @compiled()
-def correlate_rectangles(left, left_at, line, step, plan, grad, grad_at, grad_line, grad_step, sums, sums_at, channels):
-    """sums (filter_y·filter_x, c) += Σ over an image's pixels of what a tap meets, times `grad` there; one panel."""
-    walks, rows, columns, _, _, taps, places = plan
-    stride, bound = walks[0, STRIDE], sums.dtype.type(np.inf)
-    for row in range(len(rows)):
-        top, height = rows[row, BEGIN], rows[row, END] - rows[row, BEGIN]
-        y = walks[0, FIRST_Y] + top * stride
-        for column in range(len(columns)):
-            left_column, seen = columns[column, BEGIN], columns[column, TAPS]
-            x = walks[0, FIRST_X] + left_column * stride + columns[column, TAP]
-            multiply_channels(
-                left, left_at + y * line + x * step, taps, columns[column, PLACES] + rows[row, TAP] * seen,
-                rows[row, TAPS] * seen, (height, columns[column, END] - left_column), (stride * line, stride * step),
-                grad, grad_at + top * grad_line + left_column * grad_step, (grad_line, grad_step),
-                sums, sums_at, places, sums, sums_at, places, channels, -bound, bound,
-            )  # fmt: skip
+def meet(
+    tile, stride, taps, left, left_at, line, step, grads, grads_at, grad_line, first, last, out_x,
+    sums, sums_at, sums_step, places, channels,
+):  # fmt: skip
+    """sums (tap, c filled up) += Σ over lines of output gradients of what a tap meets, times the gradient there.
+
+    `left_at`: what line 0 sees; `grads_at`: where line 0 begins.
+    """
+    bound = sums.dtype.type(np.inf)
+    if tile == ANY:
+        multiply_channels(
+            left, left_at + first * stride * line, taps, len(taps), (last - first, out_x), (stride * line, stride * step),
+            grads, grads_at + first * grad_line, (grad_line, step), sums, sums_at, places, sums, sums_at, places,
+            channels, -bound, bound,
+        )  # fmt: skip
+        return
+    for y in range(first, last, LINES):
+        place, at = left_at + y * stride * line, grads_at + y * grad_line
+        if tile == STRIDE_1:
+            met_stride_1(left, place, line, step, grads, at, grad_line, step, sums, sums_at, sums_step, out_x, channels)
+        else:
+            met_stride_2(left, place, line, step, grads, at, grad_line, step, sums, sums_at, sums_step, out_x, channels)
 
 
 @compiled(parallel=True)
 def backward_channels(
-    x, grad, direct, margins, extent, grad_margins, grad_extent, forward, backward, filters, taps, start, zeros,
-    panels, partial, dx,
+    x, grad, own, pull, taps, places, block, filters, start, zeros, panels, partial, dx,
 ):  # fmt: skip
-    """partial (chunk, filter_y·filter_x, c) ← each chunk of images' weight gradient; dx (n, y, x, c) by `backward`.
+    """partial (chunk, tap, c filled up) ← each chunk of images' weight gradient; dx (n, y, x, c) by `pull`'s walks.
 
-    Both read a panel of an image while it is in the cache: where it lies, if `direct`, otherwise computed there, with
-    margins of zeros around it.
+    Both read a band of an image and of its gradient while they are in the cache.
     """
-    n, in_y, in_x, c = x.data.shape
-    _, out_y, out_x, _ = grad.data.shape
-    padded_y, padded_x = extent
-    around_y, around_x = grad_extent
-    chunks, size, wide = partial.shape
-    panel, bound, walks = panel_width(partial), partial.dtype.type(np.inf), backward[0]
-    images, grads, sums, flat = x.data.reshape(-1), grad.data.reshape(-1), partial.reshape(-1), dx.reshape(-1)
-    blocks = (c + panel - 1) // panel
+    tile, margins, padded_x, step, walks, bands, _, _ = own
+    pull_tile, around, around_x, _, pull_walks, pull_bands, pixels, outputs = pull
+    n, _, _, c = x.data.shape
+    out_x, (chunks, size, wide) = grad.data.shape[2], partial.shape
+    line, grad_line, sums, bound = padded_x * step, around_x * step, partial.reshape(-1), partial.dtype.type(np.inf)
+    blocks, half = (c + block - 1) // block, (bands[:, BOTTOM] - bands[:, TOP]).max() * line
     for item in prange(chunks * blocks):
-        chunk, channel = np.int64(item) // blocks, np.int64(item) % blocks * panel
-        channels, sums_at = min(panel, c - channel), chunk * size * wide + channel
-        left, right, line, step, grad_line, grad_step = images, grads, in_x * c, c, out_x * c, c
-        inside = 0
-        if not direct:
-            left = panels[get_thread_id(), : padded_y * padded_x * panel]
-            right = panels[get_thread_id(), padded_y * padded_x * panel :]
-            line, step, grad_line, grad_step = padded_x * panel, panel, around_x * panel, panel
-            inside = grad_margins[0] * grad_line + grad_margins[1] * panel
+        chunk, channel = np.int64(item) // blocks, np.int64(item) % blocks * block
+        channels, sums_at = min(block, c - channel), chunk * size * wide + channel
+        left, right = panels[get_thread_id(), :half], panels[get_thread_id(), half:]
+        for tap in range(size):
+            clear(sums, sums_at + tap * wide, min(block, wide - channel))
         for image in range(chunk * n // chunks, (chunk + 1) * n // chunks):
-            first = image * in_y * in_x * c + channel
-            left_at, grad_at = first, image * out_y * out_x * c + channel
-            if not direct:
-                load_padded(x, image, channel, 0, padded_y, margins, padded_x, panel, left)
-                load_padded(grad, image, channel, 0, around_y, grad_margins, around_x, panel, right)
-                left_at, grad_at = 0, 0
-            correlate_rectangles(
-                left,
-                left_at,
-                line,
-                step,
-                forward,
-                right,
-                grad_at + inside,
-                grad_line,
-                grad_step,
-                sums,
-                sums_at,
-                channels,
-            )
-            for walk in range(len(walks)):
-                convolve_rectangles(
-                    right, grad_at, grad_line, grad_step, backward, walk, 0, walks[walk, OUT_Y],
-                    filters, channel * taps, channels, start, channel, zeros, flat, first, in_x * c, c, -bound, bound,
+            for band in range(len(bands)):
+                top, grad_top = bands[band, TOP], pull_bands[band, TOP]
+                load_padded(x, image, channel, channels, top, bands[band, BOTTOM], margins, padded_x, step, left)
+                load_padded(
+                    grad, image, channel, channels, grad_top, pull_bands[band, BOTTOM], around, around_x, step, right
+                )
+                meet(
+                    tile, walks[0, 2], taps, left, (walks[0, 3] - top) * line + walks[0, 4] * step, line, step,
+                    right, (around[0] - grad_top) * grad_line + around[1] * step, grad_line,
+                    bands[band, FIRST], bands[band, LAST], out_x, sums, sums_at, wide, places, channels,
                 )  # fmt: skip
+                if len(pull_walks):
+                    fill(
+                        pull_tile, pull_walks, pixels, outputs, right, -grad_top * grad_line, grad_line, step,
+                        pull_bands[band, FIRST], pull_bands[band, LAST], filters, start, channel, zeros,
+                        dx, image, channels, -bound, bound,
+                    )  # fmt: skip

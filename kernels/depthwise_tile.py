@@ -1,10 +1,16 @@
-"""Two lines of a 3×3 depthwise convolution at once: the filter stays in registers, an input vector is read once a tile.
+"""Tiles of 3×3 depthwise filters: two lines by a few pixels at once, channel after channel.
 
-A tile is 2 lines × 4 pixels of outputs, one vector of channels each. With stride 1 it reads 4 × 6 input vectors for its
-72 multiply-adds, where every output by itself would read 9. The input has its padding around it.
+An input vector is read once for all the outputs of a tile that see it: with stride 1, a tile of 2 × 4 outputs reads
+4 × 6 vectors for its 72 multiply-adds, where every output by itself would read 9. The loop over channels is the inner
+one, so a tile runs along memory: the pixels of a line are neighbours there. The input has its padding around it.
+
+Which input an output meets by which tap is the same question along both axes, and a table answers it for one.
 """
 
 from __future__ import annotations
+
+from itertools import groupby, product
+from operator import itemgetter
 
 from numba import types
 from numba.core import cgutils
@@ -16,74 +22,165 @@ from .register_tile import INDEX, Emitter
 LINES, PIXELS, SIDE = 2, 4, 3
 
 
-def emit_sums(emit: Emitter, stride: int, read, weights, bias):
-    """sums[line][pixel] of a tile; `read(y, x)` gives the input vector there, counted from the tile's first tap."""
-    sums = [[bias] * PIXELS for _ in range(LINES)]
-    for y in range((LINES - 1) * stride + SIDE):
-        for x in range((PIXELS - 1) * stride + SIDE):
-            value = read(y, x)
-            for line in range(LINES):
-                for pixel in range(PIXELS):
-                    tap_y, tap_x = y - line * stride, x - pixel * stride
-                    if 0 <= tap_y < SIDE and 0 <= tap_x < SIDE:
-                        tap = weights[tap_y * SIDE + tap_x]
-                        sums[line][pixel] = emit.multiply_add(value, tap, sums[line][pixel])
-    return sums
+def strided(stride: int):
+    """A convolution: output i meets the inputs from i·stride on, each by the next tap."""
+    return lambda output: [(output * stride + tap, tap) for tap in range(SIDE)]
 
 
-def two_lines(stride: int):
-    """An intrinsic that fills two lines of a vector's channels; places and steps are counted in elements.
+def spread(output: int) -> list[tuple[int, int]]:
+    """The gradient of a convolution with stride 2 and a margin of 1: output i meets input (i + 1 - tap) / 2."""
+    return [((output + 1 - tap) // 2, tap) for tap in range(SIDE) if (output + 1 - tap) % 2 == 0]
 
-    Its arguments: source, source_at (of the first tap), source_line, source_pixel (steps), weights, weights_at,
-    weights_step (from tap to tap), bias, bias_at, target_at (in the source's array too), target_line, target_pixel,
-    pixels (of a line, at least `PIXELS`), channels (how many of the vector's to store), low, high.
+
+#: The taps of `spread` as `walk.gradient_walks` deals them: those of each phase together, the last one first.
+PHASES = [tuple(reversed(range(phase, SIDE, 2))) for phase in range(2)]
+DEALT = [tap for phases in product(PHASES, PHASES) for tap in product(*phases)]
+NATURAL = list(product(range(SIDE), range(SIDE)))
+
+
+def meetings(axis, lines: int = LINES, pixels: int = PIXELS):
+    """All (line, pixel, input's place, tap) of a tile, an input after the other."""
+    met = [
+        (line, pixel, (y, x), (tap_y, tap_x))
+        for line, pixel in product(range(lines), range(pixels))
+        for y, tap_y in axis(line)
+        for x, tap_x in axis(pixel)
+    ]
+    return sorted(met, key=lambda meeting: meeting[2])
+
+
+def arguments(context, builder, signature, values):
+    """An emitter, and the arguments, with arrays as pointers to their data."""
+    emit = Emitter(builder, context.get_data_type(signature.args[0].dtype), signature.args[0].dtype.bitwidth // 8)
+    return emit, [
+        context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+        for kind, value in zip(signature.args, values, strict=True)
+    ]
+
+
+def grid(emit: Emitter, start, at, line, pixel, places) -> dict:
+    """Pointers to the pixels (y, x) of `places`, counted from the element `at`."""
+    place = {
+        (y, x): emit.builder.add(at, emit.builder.add(emit.times(line, INDEX(y)), emit.times(pixel, INDEX(x))))
+        for y, x in places
+    }
+    return {key: emit.builder.gep(start, [value]) for key, value in place.items()}
+
+
+def vectors_of(emit: Emitter, channels):
+    """A loop over the vectors of so many channels."""
+    return cgutils.for_range(emit.builder, emit.builder.udiv(emit.plus(channels, emit.lanes - 1), INDEX(emit.lanes)))
+
+
+def two_lines(axis, order, backs: int = 1, forth: int = 1):
+    """An intrinsic that fills two lines of outputs; places and steps are counted in elements.
+
+    Its arguments: source, source_at (of the first tap), source_line, source_pixel (steps), taps, taps_at, taps_step
+    (from tap to tap, in the `order` in which they lie), start, start_at (where the sums begin), target, target_at,
+    target_line, target_pixel, pixels (of a line, at least `PIXELS`), channels, low, high (bounds of what is stored).
+    Output `backs`·i has its first tap at input `forth`·i.
     """
 
     def typer(
-        typing, source, source_at, source_line, source_pixel, weights, weights_at, weights_step, bias, bias_at,
-        target_at, target_line, target_pixel, pixels, channels, low, high,
+        typing, source, source_at, source_line, source_pixel, taps, taps_at, taps_step, start, start_at,
+        target, target_at, target_line, target_pixel, pixels, channels, low, high,
     ):  # fmt: skip
-        whole, element = types.int64, source.dtype
+        whole = types.int64
         signature = types.void(
-            source, whole, whole, whole, weights, whole, whole, bias, whole,
-            whole, whole, whole, whole, whole, element, element,
+            source, whole, whole, whole, taps, whole, whole, start, whole,
+            target, whole, whole, whole, whole, whole, target.dtype, target.dtype,
         )  # fmt: skip
         return signature, codegen
 
     def codegen(context, builder, signature, values):
-        def data(position):
-            return context.make_array(signature.args[position])(context, builder, values[position]).data
-
-        _, source_at, line, step, _, weights_at, weights_step, _, bias_at, *target, pixels, channels, low, high = values
-        target_at, target_line, target_step = target
-        emit = Emitter(builder, context.get_data_type(signature.args[0].dtype), signature.args[0].dtype.bitwidth // 8)
-        image, filters = data(0), data(4)
-        places = [builder.add(weights_at, emit.times(weights_step, INDEX(tap))) for tap in range(SIDE * SIDE)]
-        weights = [emit.load(filters, place, emit.vector) for place in places]
-        start = emit.load(data(7), bias_at, emit.vector)
-        full = builder.icmp_signed(">=", channels, INDEX(emit.lanes))
-        last = builder.sub(pixels, INDEX(PIXELS))
-        blocks = builder.udiv(emit.plus(pixels, PIXELS - 1), INDEX(PIXELS))
-        with cgutils.for_range(builder, blocks) as loop:
+        emit, values = arguments(context, builder, signature, values)
+        source, source_at, line, step, taps, taps_at, taps_step, start, start_at, *target, low, high = values
+        out, out_at, out_line, out_step, pixels, channels = target
+        met, last = meetings(axis), builder.sub(pixels, INDEX(PIXELS))
+        filters = [emit.plus(taps_at, emit.times(taps_step, INDEX(tap))) for tap in range(SIDE * SIDE)]
+        lowest, highest = emit.spread(low), emit.spread(high)
+        with cgutils.for_range(builder, builder.udiv(emit.plus(pixels, PIXELS - 1), INDEX(PIXELS))) as loop:
             x = emit.times(loop.index, INDEX(PIXELS))
             # A line ends with a whole tile, which may compute some of the pixels before it once more.
             x = builder.select(builder.icmp_signed("<", x, last), x, last)
-            first = builder.add(source_at, emit.times(emit.times(x, INDEX(stride)), step))
-
-            def read(y, x, first=first):
-                place = builder.add(first, emit.times(line, INDEX(y)))
-                return emit.load(image, builder.add(place, emit.times(step, INDEX(x))), emit.vector)
-
-            sums = emit_sums(emit, stride, read, weights, start)
-            out = builder.add(target_at, emit.times(x, target_step))
-            for y in range(LINES):
-                for pixel in range(PIXELS):
-                    place = builder.add(out, emit.times(target_line, INDEX(y)))
-                    place = builder.add(place, emit.times(target_step, INDEX(pixel)))
-                    emit.store_columns(emit.between(sums[y][pixel], (low, high)), image, place, channels, full)
+            first = emit.times(builder.udiv(emit.times(x, INDEX(forth)), INDEX(backs)), step)
+            inputs = grid(emit, source, builder.add(source_at, first), line, step, {place for *_, place, _ in met})
+            begin = builder.add(out_at, emit.times(x, out_step))
+            outputs = grid(emit, out, begin, out_line, out_step, product(range(LINES), range(PIXELS)))
+            with vectors_of(emit, channels) as vectors:
+                channel = emit.times(vectors.index, INDEX(emit.lanes))
+                weights = [emit.load(taps, builder.add(place, channel), emit.vector) for place in filters]
+                bias = emit.load(start, builder.add(start_at, channel), emit.vector)
+                sums = dict.fromkeys(outputs, bias)
+                for place, met_here in groupby(met, itemgetter(2)):
+                    value = emit.load(inputs[place], channel, emit.vector)
+                    for y, x, _, tap in met_here:
+                        sums[y, x] = emit.multiply_add(value, weights[order.index(tap)], sums[y, x])
+                store_all(emit, outputs, sums, channel, channels, (lowest, highest))
         return context.get_dummy_value()
 
     return intrinsic(typer)
 
 
-two_lines_stride_1, two_lines_stride_2 = two_lines(1), two_lines(2)
+def store_all(emit: Emitter, outputs, sums, channel, channels, bounds) -> None:
+    """Store the clipped sums of a vector of channels, of the last one only what there is."""
+    rest = emit.builder.sub(channels, channel)
+    results = {key: emit.clip(value, *bounds) for key, value in sums.items()}
+    full = emit.builder.icmp_signed(">=", rest, INDEX(emit.lanes))
+    with emit.builder.if_else(full, likely=True) as (all_lanes, some_lanes):
+        with all_lanes:
+            for key, value in results.items():
+                emit.store(value, outputs[key], channel)
+        with some_lanes:
+            for key, value in results.items():
+                emit.store_first(rest, value, outputs[key], channel)
+
+
+def two_lines_met(stride: int):
+    """An intrinsic that adds to a filter's gradient what two lines of output gradients met.
+
+    Its arguments: source, source_at (of the first tap), source_line, source_pixel, grads, grads_at, grads_line,
+    grads_pixel, sums, sums_at, sums_step (from tap to tap), pixels (of a line), channels. Behind the pixels of a line
+    there are zeros up to a whole tile, and likewise in the source.
+    """
+    met = meetings(strided(stride))
+
+    def typer(
+        typing, source, source_at, source_line, source_pixel, grads, grads_at, grads_line, grads_pixel,
+        sums, sums_at, sums_step, pixels, channels,
+    ):  # fmt: skip
+        whole = types.int64
+        signature = types.void(
+            source, whole, whole, whole, grads, whole, whole, whole, sums, whole, whole, whole, whole
+        )
+        return signature, codegen
+
+    def codegen(context, builder, signature, values):
+        emit, values = arguments(context, builder, signature, values)
+        source, source_at, line, step, grads, grads_at, grads_line, grads_step, sums, sums_at, *rest = values
+        sums_step, pixels, channels = rest
+        targets = grid(emit, sums, sums_at, emit.times(sums_step, INDEX(SIDE)), sums_step, NATURAL)
+        with cgutils.for_range(builder, builder.udiv(emit.plus(pixels, PIXELS - 1), INDEX(PIXELS))) as loop:
+            x = emit.times(loop.index, INDEX(PIXELS))
+            first = builder.add(source_at, emit.times(emit.times(x, INDEX(stride)), step))
+            inputs = grid(emit, source, first, line, step, {place for *_, place, _ in met})
+            begin = builder.add(grads_at, emit.times(x, grads_step))
+            pulls = grid(emit, grads, begin, grads_line, grads_step, product(range(LINES), range(PIXELS)))
+            with vectors_of(emit, channels) as vectors:
+                channel = emit.times(vectors.index, INDEX(emit.lanes))
+                pull = {place: emit.load(pulls[place], channel, emit.vector) for place in pulls}
+                total = {tap: emit.load(targets[tap], channel, emit.vector) for tap in NATURAL}
+                for place, met_here in groupby(met, itemgetter(2)):
+                    value = emit.load(inputs[place], channel, emit.vector)
+                    for y, x, _, tap in met_here:
+                        total[tap] = emit.multiply_add(value, pull[y, x], total[tap])
+                for tap in NATURAL:
+                    emit.store(total[tap], targets[tap], channel)
+        return context.get_dummy_value()
+
+    return intrinsic(typer)
+
+
+lines_stride_1, lines_stride_2 = two_lines(strided(1), NATURAL, 1, 1), two_lines(strided(2), NATURAL, 1, 2)
+lines_spread = two_lines(spread, DEALT, 2, 1)
+met_stride_1, met_stride_2 = two_lines_met(1), two_lines_met(2)

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+from .depthwise_loops import fill_pairs
+from .depthwise_plan import STRIDE_1, STRIDE_2
 from .jit import COMPILED, compiled
 from .matrix_product import PACKED, ROWS_AT_ONCE
 from .panels import multiply_between
 
 if COMPILED:
-    from .depthwise_tile import LINES, PIXELS, SIDE, two_lines_stride_1, two_lines_stride_2
+    from .channel_tile import ROWS, VECTORS, channels_wide
+    from .depthwise_tile import LINES, PIXELS, SIDE
     from .moves import panel_width
-    from .register_tile import CHANNEL_ROWS, CHANNEL_VECTORS, bounded_channels
 
 
 @compiled()
@@ -54,20 +56,20 @@ def convolve(p, memory, rows, out_rows, weights, constants, image, pixels, panel
 
 
 @compiled()
-def convolve_channels(p, memory, rows, out_rows, weights, constants, image, pixels, panels):
+def convolve_channels(p, memory, rows, out_rows, zeros, weights, constants, image, pixels, panels):
     """A filter for each channel: tiles of some pixels and a panel of channels, over all taps."""
-    wide = CHANNEL_VECTORS * panel_width(memory) // 2
     panel = panel_width(memory)
-    taps = (p.size_y, p.source_line, p.size_x, p.source_pixel)
+    wide, pitch = VECTORS * panel // 2, (p.channels + panel - 1) // panel * panel + panel // 2
+    taps, steps, right_steps = (p.size_y, p.size_x), (p.source_line, p.source_pixel), (p.size_x * pitch, pitch)
     for first in range(pixels[0], pixels[1], ROWS_AT_ONCE):
         count = min(ROWS_AT_ONCE, pixels[1] - first)
         place_pixels(p, image, first, count, rows, out_rows)
         for channel in range(panels[0] * panel, min(panels[1] * panel, p.channels), wide):
-            right = p.weights + channel // panel * panel * p.size_y * p.size_x + channel % panel
-            for row in range(0, count, CHANNEL_ROWS):
-                bounded_channels(
-                    memory, channel, rows, row, min(CHANNEL_ROWS, count - row), taps, weights, right, panel,
-                    constants, p.constants + channel, 0, memory, channel, out_rows, p.channels - channel, p.low, p.high,
+            bias = p.constants + channel
+            for row in range(0, count, ROWS):
+                channels_wide(
+                    memory, channel, rows, row, min(ROWS, count - row), taps, steps, weights, p.weights + channel,
+                    right_steps, constants, bias, zeros, memory, channel, out_rows, p.channels - channel, p.low, p.high,
                 )  # fmt: skip
 
 
@@ -75,28 +77,18 @@ def convolve_channels(p, memory, rows, out_rows, weights, constants, image, pixe
 def filter_lines(p, memory, weights, constants, image, first, last, panels):
     """A 3×3 filter for each channel, two lines at a time; where they are odd, one is computed twice."""
     panel = panel_width(memory)
-    vector = panel // 2
-    for pair in range(first, last, LINES):
-        y = min(pair, last - LINES)
-        source = p.source + image * p.source_image + y * p.stride * p.source_line
-        target = p.target + image * p.target_image + y * p.target_line
-        for channel in range(panels[0] * panel, min(panels[1] * panel, p.channels), vector):
-            right = p.weights + channel // panel * panel * SIDE * SIDE + channel % panel
-            bias = p.constants + channel
-            if p.stride == 1:
-                two_lines_stride_1(
-                    memory, source + channel, p.source_line, p.source_pixel, weights, right, panel, constants, bias,
-                    target + channel, p.target_line, p.target_pixel, p.out_width, p.channels - channel, p.low, p.high,
-                )  # fmt: skip
-            else:
-                two_lines_stride_2(
-                    memory, source + channel, p.source_line, p.source_pixel, weights, right, panel, constants, bias,
-                    target + channel, p.target_line, p.target_pixel, p.out_width, p.channels - channel, p.low, p.high,
-                )  # fmt: skip
+    channel, pitch = panels[0] * panel, (p.channels + panel - 1) // panel * panel + panel // 2
+    channels, bias = min(panels[1] * panel, p.channels) - channel, p.constants + channel
+    fill_pairs(
+        STRIDE_1 if p.stride == 1 else STRIDE_2, memory, p.source + image * p.source_image + channel, p.source_line,
+        p.source_pixel, first, last, weights, p.weights + channel, pitch, constants, bias,
+        memory, p.target + image * p.target_image + channel, p.target_line, p.target_pixel,
+        p.out_width, channels, p.low, p.high,
+    )  # fmt: skip
 
 
 @compiled()
-def depthwise(p, memory, rows, out_rows, weights, constants, image, lines, panels):
+def depthwise(p, memory, rows, out_rows, zeros, weights, constants, image, lines, panels):
     """Lines and panels of a depthwise layer on one image, by the way that its filter, stride and size allow."""
     first, last = lines
     fits = p.size_y == SIDE and p.size_x == SIDE and p.stride <= 2 and p.out_width >= PIXELS and last - first >= LINES
@@ -104,4 +96,4 @@ def depthwise(p, memory, rows, out_rows, weights, constants, image, lines, panel
         filter_lines(p, memory, weights, constants, image, first, last, panels)
     else:
         pixels = (first * p.out_width, last * p.out_width)
-        convolve_channels(p, memory, rows, out_rows, weights, constants, image, pixels, panels)
+        convolve_channels(p, memory, rows, out_rows, zeros, weights, constants, image, pixels, panels)

@@ -54,7 +54,7 @@ def run_layer(p, images, outputs, first_image, slot, count, memory, tables, weig
         first, last = lines
         source, target = p.source + image * p.source_image, p.target + image * p.target_image
         if p.kind == DEPTHWISE:
-            depthwise(p, memory, rows, out_rows, weights, constants, image, lines, panels)
+            depthwise(p, memory, rows, out_rows, tables[2], weights, constants, image, lines, panels)
         elif p.kind == INPUT:
             move(p, images[first_image + image - slot], zero, memory, target, first, last)
         elif p.kind == OUTPUT:

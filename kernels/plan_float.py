@@ -117,11 +117,11 @@ class Plan:
         self._idle: dict[int, deque] = {}
 
     def _workspace(self, threads: int) -> tuple[np.ndarray, np.ndarray]:
-        """The arenas, and the tables of pixels, a row a thread."""
+        """The arenas, and the tables of pixels, a row a thread: two to fill and one of zeros."""
         try:
             return self._idle.setdefault(threads, deque()).pop()
         except IndexError:
-            return aligned((threads, self.arena_bytes // 4)), np.zeros((threads, 2, ROWS_AT_ONCE), np.int64)
+            return aligned((threads, self.arena_bytes // 4)), np.zeros((threads, 3, ROWS_AT_ONCE), np.int64)
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """The result (n, values) of float32 images (n, height, width, channels)."""

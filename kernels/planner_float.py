@@ -10,6 +10,7 @@ from . import layers_float as kinds
 from .arena import live_ranges, place
 from .geometry import window as window_over
 from .layers_float import LAYER
+from .depthwise_plan import filters_of
 from .panels import Matrix, pack, padded
 from .plan_float import TOGETHER, Plan, Value, aligned
 
@@ -39,18 +40,18 @@ class Planner:
     def conv2d(self, x: Value, weight, bias, stride: int, padding, low=None, high=None) -> Value:
         """A convolution, weight (kh, kw, cin, cout)."""
         matrix = weight.reshape(-1, weight.shape[3])
-        return self._filter(kinds.CONV2D, x, weight, matrix, bias, stride, padding, low, high)
+        return self._filter(kinds.CONV2D, x, weight, pack(Matrix.of(matrix)), bias, stride, padding, low, high)
 
     def depthwise_conv2d(self, x: Value, weight, bias, stride: int, padding, low=None, high=None) -> Value:
         """A filter for each channel, weight (kh, kw, c)."""
         matrix = weight.reshape(-1, weight.shape[2])
-        return self._filter(kinds.DEPTHWISE, x, weight, matrix, bias, stride, padding, low, high)
+        return self._filter(kinds.DEPTHWISE, x, weight, filters_of(matrix).reshape(-1), bias, stride, padding, low, high)
 
-    def _filter(self, kind: int, x: Value, weight, matrix, bias, stride, padding, low, high) -> Value:
+    def _filter(self, kind: int, x: Value, weight, packed, bias, stride, padding, low, high) -> Value:
         fields = window(weight.shape[:2], stride, padding)
         target = windows(x, weight.shape[:2], stride, padding, weight.shape[-1])
         x.border = tuple(max(pair) for pair in zip(x.border, padding, strict=True))
-        fields["weights"] = self._keep(self._weights, pack(Matrix.of(matrix)))
+        fields["weights"] = self._keep(self._weights, packed)
         fields["constants"] = self._keep(self._constants, padded(bias, weight.shape[-1], np.float32))
         self._work += target.height * target.width * weight.size
         return self._add(kind, x, target, **fields, **bounds(low, high))

@@ -29,9 +29,6 @@ from .jit import ISA
 #: Bytes of a vector, rows of a product's tile: with two vectors a row, the sums and what feeds them fill the registers.
 VECTOR_BYTES, ROWS = {"plain": (16, 6), "avx2": (32, 6), "avx512": (64, 8)}[ISA]
 
-#: Rows of a channels' tile: nine pixels, or the nine taps of a 3×3 filter, and vectors of its wide form.
-CHANNEL_ROWS, CHANNEL_VECTORS = 9, 2 if ISA == "avx512" else 1
-
 INDEX, LANE = ir.IntType(64), ir.IntType(32)
 
 
@@ -189,11 +186,6 @@ def one_element(emit: Emitter, start, place, vectors: int):
     return [emit.spread(emit.load(start, place, emit.element))] * vectors
 
 
-def one_vector_each(emit: Emitter, start, place, vectors: int):
-    """A depthwise convolution's left: an element for each column."""
-    return [emit.load(start, emit.plus(place, emit.lanes * j), emit.vector) for j in range(vectors)]
-
-
 def signature_of(left, right, start, out, *bounds):
     """The types of a tile's arguments, for flat arrays of one element type."""
     whole, table = types.int64, types.Array(types.int64, 1, "C")
@@ -255,4 +247,3 @@ def bounded_tile(rows: int, vectors: int, read_left):
 
 product_wide, product_narrow = tile(ROWS, 2, one_element), tile(ROWS, 1, one_element)
 bounded_wide, bounded_narrow = bounded_tile(ROWS, 2, one_element), bounded_tile(ROWS, 1, one_element)
-bounded_channels = bounded_tile(CHANNEL_ROWS, CHANNEL_VECTORS, one_vector_each)

@@ -21,6 +21,9 @@ from .register_tile import INDEX, Emitter
 
 PLAIN, NORMALIZED, GRADIENT = range(3)
 
+#: Pixels of a line that are loaded at once.
+AT_ONCE = 4
+
 #: The rows of a source's vectors.
 SCALE, SHIFT, LOW, HIGH, A, B, D, MEAN = range(8)
 
@@ -141,3 +144,73 @@ def load_panel(source, at, step, first, target, target_at, target_step, count):
         normalize_pixels(data, other, at, step, source.vectors, first, channels, target, target_at, target_step, count)
     else:
         pull_pixels(data, other, at, step, source.vectors, first, channels, target, target_at, target_step, count)
+
+
+def line_loader(formula, rows: int):
+    """An intrinsic that loads `count` neighbouring pixels: target[pixel · target_step] ← formula, all channels.
+
+    Its arguments: data, other, at (the first pixel's element), step (from pixel to pixel), vectors, first (channel),
+    channels (how many), target, target_at, target_step, count. The last vector's lanes past the channels are zeros.
+    """
+
+    def typer(typing, data, other, at, step, vectors, first, channels, target, target_at, target_step, count):
+        def codegen(context, builder, signature, values):
+            emit = Emitter(builder, context.get_data_type(data.dtype), data.dtype.bitwidth // 8)
+            arrays = [context.make_array(signature.args[i])(context, builder, values[i]) for i in (0, 1, 4, 7)]
+            line, channels, count = cgutils.unpack_tuple(builder, arrays[2].shape)[1], values[6], values[10]
+            tables = [
+                builder.gep(arrays[2].data, [emit.plus(values[5], emit.times(INDEX(row), line))]) for row in range(rows)
+            ]
+            starts = [builder.gep(array.data, [place]) for array, place in zip(
+                (arrays[0], arrays[1], arrays[3]), (values[2], values[2], values[8]), strict=True)]  # fmt: skip
+            last, whole = builder.sub(count, INDEX(1)), builder.udiv(channels, INDEX(emit.lanes))
+            blocks = builder.udiv(emit.plus(count, AT_ONCE - 1), INDEX(AT_ONCE))
+            with cgutils.for_range(builder, blocks) as block:
+                first = emit.times(block.index, INDEX(AT_ONCE))
+                pixels = [emit.plus(first, i) for i in range(AT_ONCE)]
+                pixels = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in pixels]
+                with cgutils.for_range(builder, whole) as vector:
+                    _vectors(emit, formula, tables, starts, pixels, values, vector.index, None)
+                rest = builder.sub(channels, emit.times(whole, INDEX(emit.lanes)))
+                with builder.if_then(builder.icmp_signed(">", rest, INDEX(0))):
+                    _vectors(emit, formula, tables, starts, pixels, values, whole, rest)
+            return context.get_dummy_value()
+
+        whole = types.int64
+        return types.void(data, other, whole, whole, vectors, whole, whole, target, whole, whole, whole), codegen
+
+    return intrinsic(typer)
+
+
+def _vectors(emit: Emitter, formula, tables, starts, pixels, values, number, rest) -> None:
+    """A vector of channels of some pixels; with `rest` only so many elements are read and the others count as 0."""
+    data, other, target = starts
+    channel = emit.times(number, INDEX(emit.lanes))
+    table = [emit.load(row, channel, emit.vector) for row in tables]
+    results = []
+    for pixel in pixels:
+        at = emit.builder.add(emit.times(pixel, values[3]), channel)
+        loaded = [
+            emit.load(start, at, emit.vector) if rest is None else emit.load_first(rest, start, at)
+            for start in (data, other)
+        ]
+        results.append(formula(emit, *loaded, table))
+    for pixel, value in zip(pixels, results, strict=True):
+        emit.store(value, target, emit.builder.add(emit.times(pixel, values[9]), channel))
+
+
+copy_line, normalize_line, pull_line = (
+    line_loader(as_it_is, 0), line_loader(normalized, HIGH + 1), line_loader(gradient, D + 1),
+)  # fmt: skip
+
+
+@compiled()
+def load_line(source, at, step, first, channels, target, target_at, target_step, count):
+    """target (count, channels filled up to vectors) ← the channels from `first` of neighbouring pixels."""
+    data, other = source.data, source.other
+    if source.kind == PLAIN:
+        copy_line(data, other, at, step, source.vectors, first, channels, target, target_at, target_step, count)
+    elif source.kind == NORMALIZED:
+        normalize_line(data, other, at, step, source.vectors, first, channels, target, target_at, target_step, count)
+    else:
+        pull_line(data, other, at, step, source.vectors, first, channels, target, target_at, target_step, count)
