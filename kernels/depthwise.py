@@ -8,7 +8,7 @@ from . import checks
 from .buffers import empty
 from .correlation import PARTS
 from .depthwise_loops import backward_channels, convolve_channels
-from .depthwise_plan import filters_of, frame, frames, pitch, together
+from .depthwise_plan import backward_plan, filters_of, forward_plan, reads_in_place
 from .geometry import Window
 from .jit import COMPILED
 from .panels import padded
@@ -18,7 +18,7 @@ from .threads import run, scratch
 from .walk import Walk, forward_walk, gradient_walks
 
 if COMPILED:
-    from .sources import source
+    from .sources import PLAIN, source
 
 def backward_walks(input_shape: tuple[int, ...], window: Window, weight: np.ndarray) -> tuple[tuple, np.ndarray]:
     """The walks over an output gradient that make the input's, and the taps (tap, c) that they take, last one first."""
@@ -28,28 +28,31 @@ def backward_walks(input_shape: tuple[int, ...], window: Window, weight: np.ndar
 
 def convolve(x, walks: tuple[Walk, ...], taps: np.ndarray, output_shape, bias=None) -> np.ndarray:
     """x ⋆ taps + bias for an array or a deferred one."""
-    out, dtype = empty(output_shape, x.dtype), np.dtype(x.dtype)
+    out, images = empty(output_shape, x.dtype), source(x)
     if not out.size:
         return out
-    over, start = frame(walks, x.shape, output_shape, dtype), padded(bias, output_shape[3], dtype)
-    constants = filters_of(taps), start, np.zeros(len(over.pixels), np.int64), dtype.type(-np.inf), dtype.type(np.inf)
-    panels = scratch(over.elements, dtype)
-    block = together(output_shape[3], dtype)
-    run(out.size * len(taps), convolve_channels, source(x), *over.tables(), block, *constants, panels, out)
+    c, dtype = output_shape[3], out.dtype
+    direct = images.kind == PLAIN and reads_in_place(walks, output_shape, dtype)
+    plan = forward_plan(walks, x.shape, output_shape, dtype, direct)
+    panels = scratch(plan.elements, dtype)
+    filters, start = filters_of(taps), plan.nothing if bias is None else padded(bias, c, dtype)
+    bounds = dtype.type(-np.inf), dtype.type(np.inf)
+    run(
+        out.size * len(taps), convolve_channels, images, direct, *plan.tables, plan.block, filters, start,
+        plan.nothing, plan.zeros, *bounds, panels, out,
+    )  # fmt: skip
     return out
 
 
 def backward(x, grad, window: Window, size: int, walks: tuple, taps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """dx (n, y, x, c) by `walks`, which may be none, and the gradient (size, c) of a filter of so many taps."""
     (n, _, _, c), dtype = x.shape, np.dtype(x.dtype)
-    own, pull = frames(x.shape, grad.shape, forward_walk(x.shape, window, 1), walks, dtype)
-    dx, dw, start = empty(x.shape, dtype), np.zeros((size, c), dtype), padded(None, c, dtype)
-    partial = empty((max(min(PARTS, n), 1), size, pitch(c, dtype)), dtype)
-    panels = scratch(own.elements + pull.elements, dtype)
-    constants = own.taps, np.arange(size) * partial.shape[2], together(c, dtype), filters_of(taps), start
-    zeros, work = np.zeros(len(pull.pixels), np.int64), 2 * grad.size * size
-    tables = own.tables(), pull.tables(), *constants, zeros
-    run(work, backward_channels, source(x), source(grad), *tables, panels, partial, dx)
+    plan = backward_plan(x.shape, grad.shape, window, walks, dtype)
+    dx, dw = empty(x.shape, dtype), np.zeros((size, c), dtype)
+    partial = empty((max(min(PARTS, n), 1), size, plan.pitch), dtype)
+    panels = scratch(plan.elements, dtype)
+    constants = *plan.tables, plan.block, filters_of(taps), plan.nothing, plan.nothing, plan.zeros
+    run(2 * grad.size * size, backward_channels, source(x), source(grad), *constants, panels, partial, dx)
     run(partial.size, add_chunks, partial, dw)
     return dx, dw
 

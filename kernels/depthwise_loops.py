@@ -43,30 +43,31 @@ def multiply_channels(
 
 @compiled()
 def fill_pairs(
-    tile, left, left_at, line, step, first, last, filters, filter_at, filter_step, start, start_at,
-    out, out_at, out_line, out_step, pixels, channels, low, high,
+    tile, left, left_at, line, step, corner, extent, nothing, first, last, filters, filter_at, filter_step,
+    start, start_at, out, out_at, out_line, out_step, pixels, channels, low, high,
 ):  # fmt: skip
     """out ← its lines from `first` to `last`, two at a time; where they are odd, one is computed twice.
 
-    Places are those of line 0, in the output and of what it sees.
+    `left_at`, `out_at`: of pixel (0, 0). `corner`: the pixel that output (0, 0) sees first. Beyond `extent` are zeros.
     """
+    top, side = corner
     for pair in range(first, last, LINES):
         y = min(pair, last - LINES)
         place = out_at + y * out_line
         if tile == STRIDE_1:
             lines_stride_1(
-                left, left_at + y * line, line, step, filters, filter_at, filter_step, start, start_at,
-                out, place, out_line, out_step, pixels, channels, low, high,
+                left, left_at, line, step, (top + y, side), extent, nothing, filters, filter_at, filter_step,
+                start, start_at, out, place, out_line, out_step, pixels, channels, low, high,
             )  # fmt: skip
         elif tile == SPREAD:
             lines_spread(
-                left, left_at + y // 2 * line, line, step, filters, filter_at, filter_step, start, start_at,
-                out, place, out_line, out_step, pixels, channels, low, high,
+                left, left_at, line, step, (top + y // 2, side), extent, nothing, filters, filter_at, filter_step,
+                start, start_at, out, place, out_line, out_step, pixels, channels, low, high,
             )  # fmt: skip
         else:
             lines_stride_2(
-                left, left_at + 2 * y * line, line, step, filters, filter_at, filter_step, start, start_at,
-                out, place, out_line, out_step, pixels, channels, low, high,
+                left, left_at, line, step, (top + 2 * y, side), extent, nothing, filters, filter_at, filter_step,
+                start, start_at, out, place, out_line, out_step, pixels, channels, low, high,
             )  # fmt: skip
 
 
@@ -94,8 +95,8 @@ def fill_lines(
 
 @compiled()
 def fill(
-    tile, walks, pixels, outputs, left, left_at, line, step, first, last, filters, start, channel, zeros,
-    out, image, channels, low, high,
+    tile, walks, pixels, outputs, left, left_at, line, step, extent, nothing, first, last, filters, start, channel,
+    zeros, out, image, channels, low, high,
 ):  # fmt: skip
     """out (n, y, x, c) ← lines of an image, so many channels from `channel` on; filters (tap, c filled up)."""
     _, y, x, c = out.shape
@@ -106,10 +107,9 @@ def fill(
             start, channel, zeros, flat, out_at + channel, x * c, c, channels, low, high,
         )  # fmt: skip
     else:
-        place = left_at + walks[0, 3] * line + walks[0, 4] * step
         fill_pairs(
-            tile, left, place, line, step, first, last, taps, channel, filter_step, start, channel,
-            flat, out_at + channel, x * c, c, x, channels, low, high,
+            tile, left, left_at, line, step, (walks[0, 3], walks[0, 4]), extent, nothing, first, last,
+            taps, channel, filter_step, start, channel, flat, out_at + channel, x * c, c, x, channels, low, high,
         )  # fmt: skip
 
 
@@ -131,20 +131,27 @@ def load_padded(x, image, channel, channels, top, bottom, margins, padded_x, ste
 
 @compiled(parallel=True)
 def convolve_channels(
-    x, tile, margins, padded_x, step, walks, bands, pixels, outputs, block, filters, start, zeros, low, high,
-    panels, out,
+    x, direct, tile, margins, extent, step, walks, bands, pixels, outputs, block, filters, start, nothing, zeros,
+    low, high, panels, out,
 ):  # fmt: skip
-    """out (n, y, x, c) ← clip(x ⋆ filters + start, low, high), a band of lines and a block of channels at a time."""
+    """out (n, y, x, c) ← clip(x ⋆ filters + start, low, high), a band of lines and a block of channels at a time.
+
+    The band's input is read where it lies, if `direct`, or else from a copy in the cache.
+    """
     n, _, _, c = out.shape
-    blocks, line = (c + block - 1) // block, padded_x * step
+    _, in_y, in_x, _ = x.data.shape
+    blocks, line, images = (c + block - 1) // block, extent[1] * step, x.data.reshape(-1)
     for item in prange(n * blocks * len(bands)):
         part, band = np.int64(item) // len(bands), np.int64(item) % len(bands)
         image, channel = part // blocks, part % blocks * block
         channels, top, scratch = min(block, c - channel), bands[band, TOP], panels[get_thread_id()]
-        load_padded(x, image, channel, channels, top, bands[band, BOTTOM], margins, padded_x, step, scratch)
+        left, left_at = images, image * in_y * in_x * c + channel
+        if not direct:
+            left, left_at = scratch, -top * line
+            load_padded(x, image, channel, channels, top, bands[band, BOTTOM], margins, extent[1], step, scratch)
         fill(
-            tile, walks, pixels, outputs, scratch, -top * line, line, step, bands[band, FIRST], bands[band, LAST],
-            filters, start, channel, zeros, out, image, channels, low, high,
+            tile, walks, pixels, outputs, left, left_at, line, step, extent, nothing, bands[band, FIRST],
+            bands[band, LAST], filters, start, channel, zeros, out, image, channels, low, high,
         )  # fmt: skip
 
 
@@ -175,17 +182,17 @@ def meet(
 
 @compiled(parallel=True)
 def backward_channels(
-    x, grad, own, pull, taps, places, block, filters, start, zeros, panels, partial, dx,
+    x, grad, own, pull, taps, places, block, filters, start, nothing, zeros, panels, partial, dx,
 ):  # fmt: skip
     """partial (chunk, tap, c filled up) ← each chunk of images' weight gradient; dx (n, y, x, c) by `pull`'s walks.
 
     Both read a band of an image and of its gradient while they are in the cache.
     """
-    tile, margins, padded_x, step, walks, bands, _, _ = own
-    pull_tile, around, around_x, _, pull_walks, pull_bands, pixels, outputs = pull
+    tile, margins, (_, padded_x), step, walks, bands, _, _ = own
+    pull_tile, around, extent, _, pull_walks, pull_bands, pixels, outputs = pull
     n, _, _, c = x.data.shape
     out_x, (chunks, size, wide) = grad.data.shape[2], partial.shape
-    line, grad_line, sums, bound = padded_x * step, around_x * step, partial.reshape(-1), partial.dtype.type(np.inf)
+    line, grad_line, sums, bound = padded_x * step, extent[1] * step, partial.reshape(-1), partial.dtype.type(np.inf)
     blocks, half = (c + block - 1) // block, (bands[:, BOTTOM] - bands[:, TOP]).max() * line
     for item in prange(chunks * blocks):
         chunk, channel = np.int64(item) // blocks, np.int64(item) % blocks * block
@@ -198,7 +205,7 @@ def backward_channels(
                 top, grad_top = bands[band, TOP], pull_bands[band, TOP]
                 load_padded(x, image, channel, channels, top, bands[band, BOTTOM], margins, padded_x, step, left)
                 load_padded(
-                    grad, image, channel, channels, grad_top, pull_bands[band, BOTTOM], around, around_x, step, right
+                    grad, image, channel, channels, grad_top, pull_bands[band, BOTTOM], around, extent[1], step, right
                 )
                 meet(
                     tile, walks[0, 2], taps, left, (walks[0, 3] - top) * line + walks[0, 4] * step, line, step,
@@ -208,6 +215,6 @@ def backward_channels(
                 if len(pull_walks):
                     fill(
                         pull_tile, pull_walks, pixels, outputs, right, -grad_top * grad_line, grad_line, step,
-                        pull_bands[band, FIRST], pull_bands[band, LAST], filters, start, channel, zeros,
+                        extent, nothing, pull_bands[band, FIRST], pull_bands[band, LAST], filters, start, channel, zeros,
                         dx, image, channels, -bound, bound,
                     )  # fmt: skip

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .jit import COMPILED
-from .panels import width
-from .walk import Walk, offsets
+from .panels import padded, width
+from .geometry import Window
+from .walk import Walk, forward_walk, offsets
 
 if COMPILED:
     from .depthwise_tile import LINES, PIXELS, SIDE
@@ -51,7 +52,7 @@ class Frame(NamedTuple):
 
     def tables(self) -> tuple:
         """What the loops take."""
-        return self.tile, self.margins, self.extent[1], self.step, self.walks, self.bands, self.pixels, self.outputs
+        return self.tile, self.margins, self.extent, self.step, self.walks, self.bands, self.pixels, self.outputs
 
 
 def pitch(channels: int, dtype) -> int:
@@ -100,8 +101,9 @@ def lines_under(walks: Sequence[Walk], first: int, last: int) -> tuple[int, int]
 
 
 def cut(lines: int, height: int) -> tuple[tuple[int, int], ...]:
-    """Lines cut into bands of `height`."""
-    return tuple((first, min(first + height, lines)) for first in range(0, lines, height))
+    """Lines cut into bands of `height`; one line that is left over goes to the last band, for tiles need two."""
+    starts = [first for first in range(0, lines, height) if first == 0 or lines - first >= LINES]
+    return tuple(zip(starts, [*starts[1:], lines], strict=True))
 
 
 def height_of(images: int, lines: int, stride: int, line: int) -> int:
@@ -119,7 +121,16 @@ def margins(walks: Sequence[Walk], shape) -> tuple[tuple[int, int], tuple[int, i
     return (top, left), (top + bottom, left + right)
 
 
-@lru_cache(maxsize=256)
+def direct_frame(walks: tuple[Walk, ...], shape, output_shape) -> Frame:
+    """The frame of walks that read images where they lie, by a tile that knows where these end."""
+    n, in_y, in_x, c = shape
+    cuts = cut(output_shape[1], height_of(n, output_shape[1], 1, in_x * c))
+    bands = np.array([(*lines, 0, 0) for lines in cuts], np.int64)
+    none = np.zeros(0, np.int64)
+    table = np.array(walks, np.int64)
+    return Frame(tile_of(walks, output_shape), (0, 0), (in_y, in_x), c, table, bands, none, none, none)
+
+
 def frame(walks: tuple[Walk, ...], shape, output_shape, dtype, cuts=None, beside: tuple[Walk, ...] = ()) -> Frame:
     """The frame of walks over images of a shape; `cuts` are its bands, if they are not to be chosen here.
 
@@ -140,7 +151,6 @@ def frame(walks: tuple[Walk, ...], shape, output_shape, dtype, cuts=None, beside
     )  # fmt: skip
 
 
-@lru_cache(maxsize=256)
 def frames(shape, grad_shape, own: Walk, walks: tuple[Walk, ...], dtype) -> tuple[Frame, Frame]:
     """The frames of a backward pass: of images under their own walk, of output gradients under `walks`.
 
@@ -160,3 +170,39 @@ def frames(shape, grad_shape, own: Walk, walks: tuple[Walk, ...], dtype) -> tupl
     pull.bands[:, TOP] = np.where(empty, met[:, FIRST], np.minimum(met[:, FIRST], pull.bands[:, TOP]))
     pull.bands[:, BOTTOM] = np.where(empty, met[:, LAST], np.maximum(met[:, LAST], pull.bands[:, BOTTOM]))
     return images, pull
+
+
+class Plan(NamedTuple):
+    """What a call takes besides its arrays: tables, and arrays that are always the same."""
+
+    tables: tuple
+    block: int
+    elements: int
+    nothing: np.ndarray
+    zeros: np.ndarray
+    pitch: int
+
+
+def _plan(tables, elements: int, pixels: int, c: int, dtype) -> Plan:
+    nothing, zeros = padded(None, c, dtype), np.zeros(pixels, np.int64)
+    return Plan(tables, together(c, dtype), elements, nothing, zeros, pitch(c, dtype))
+
+
+@lru_cache(maxsize=256)
+def forward_plan(walks: tuple[Walk, ...], shape, output_shape, dtype, direct: bool) -> Plan:
+    """The plan of walks over images of a shape, read where they lie if `direct`."""
+    made = direct_frame(walks, shape, output_shape) if direct else frame(walks, shape, output_shape, dtype)
+    return _plan(made.tables(), 0 if direct else made.elements, len(made.pixels), shape[3], dtype)
+
+
+@lru_cache(maxsize=256)
+def backward_plan(shape, grad_shape, window: Window, walks: tuple[Walk, ...], dtype) -> Plan:
+    """The plan of both gradients, that of the images by `walks`."""
+    own, pull = frames(shape, grad_shape, forward_walk(shape, window, 1), walks, dtype)
+    tables = own.tables(), pull.tables(), own.taps, np.arange(window.size_y * window.size_x) * pitch(shape[3], dtype)
+    return _plan(tables, own.elements + pull.elements, len(pull.pixels), shape[3], dtype)
+
+
+def reads_in_place(walks: tuple[Walk, ...], output_shape, dtype) -> bool:
+    """Whether walks read images where they lie: by tiles of two lines, in whole vectors."""
+    return output_shape[3] % (width(dtype) // 2) == 0 and tile_of(walks, output_shape) != ANY

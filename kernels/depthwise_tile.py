@@ -67,6 +67,33 @@ def grid(emit: Emitter, start, at, line, pixel, places) -> dict:
     return {key: emit.builder.gep(start, [value]) for key, value in place.items()}
 
 
+def with_edges(emit: Emitter, inputs: dict, corner, extent, nothing) -> dict:
+    """The pointers to inputs, of which those outside the image point to `nothing`; (0, 0) lies at the pixel `corner`."""
+    builder, inside = emit.builder, []
+    for axis in range(2):
+        places = {axis_of[axis] for axis_of in inputs}
+        at = {i: emit.plus(corner[axis], i) for i in places}
+        # As unsigned numbers, places before 0 are beyond the extent too.
+        inside.append({i: builder.icmp_unsigned("<", at[i], extent[axis]) for i in places})
+    ends = [inside[axis][end] for axis in range(2) for end in (min(inside[axis]), max(inside[axis]))]
+    whole = ends[0]
+    for end in ends[1:]:
+        whole = builder.and_(whole, end)
+    before = builder.block
+    with builder.if_then(builder.not_(whole), likely=False):
+        edge = {
+            (y, x): builder.select(builder.and_(inside[0][y], inside[1][x]), pointer, nothing)
+            for (y, x), pointer in inputs.items()
+        }
+        behind = builder.block
+    merged = {}
+    for key, pointer in inputs.items():
+        merged[key] = builder.phi(pointer.type)
+        merged[key].add_incoming(pointer, before)
+        merged[key].add_incoming(edge[key], behind)
+    return merged
+
+
 def vectors_of(emit: Emitter, channels):
     """A loop over the vectors of so many channels."""
     return cgutils.for_range(emit.builder, emit.builder.udiv(emit.plus(channels, emit.lanes - 1), INDEX(emit.lanes)))
@@ -75,26 +102,29 @@ def vectors_of(emit: Emitter, channels):
 def two_lines(axis, order, backs: int = 1, forth: int = 1):
     """An intrinsic that fills two lines of outputs; places and steps are counted in elements.
 
-    Its arguments: source, source_at (of the first tap), source_line, source_pixel (steps), taps, taps_at, taps_step
-    (from tap to tap, in the `order` in which they lie), start, start_at (where the sums begin), target, target_at,
-    target_line, target_pixel, pixels (of a line, at least `PIXELS`), channels, low, high (bounds of what is stored).
-    Output `backs`·i has its first tap at input `forth`·i.
+    Its arguments: source, source_at (of pixel (0, 0)), source_line, source_pixel (steps), first (y, x: the pixel of the
+    first output's first tap), extent (y, x: beyond it, and before 0, pixels are zeros), nothing (zeros, as many as
+    channels), taps, taps_at, taps_step (from tap to tap, in the `order` in which they lie), start, start_at (where the
+    sums begin), target, target_at, target_line, target_pixel, pixels (of a line, at least `PIXELS`), channels, low,
+    high (bounds of what is stored). Output `backs`·i has its first tap at input `forth`·i.
     """
 
     def typer(
-        typing, source, source_at, source_line, source_pixel, taps, taps_at, taps_step, start, start_at,
-        target, target_at, target_line, target_pixel, pixels, channels, low, high,
+        typing, source, source_at, source_line, source_pixel, first, extent, nothing, taps, taps_at, taps_step,
+        start, start_at, target, target_at, target_line, target_pixel, pixels, channels, low, high,
     ):  # fmt: skip
-        whole = types.int64
+        whole, pair = types.int64, types.UniTuple(types.int64, 2)
         signature = types.void(
-            source, whole, whole, whole, taps, whole, whole, start, whole,
+            source, whole, whole, whole, pair, pair, nothing, taps, whole, whole, start, whole,
             target, whole, whole, whole, whole, whole, target.dtype, target.dtype,
         )  # fmt: skip
         return signature, codegen
 
     def codegen(context, builder, signature, values):
         emit, values = arguments(context, builder, signature, values)
-        source, source_at, line, step, taps, taps_at, taps_step, start, start_at, *target, low, high = values
+        source, source_at, line, step, first, extent, nothing, taps, taps_at, taps_step, start, start_at = values[:12]
+        *target, low, high = values[12:]
+        first, extent = (cgutils.unpack_tuple(builder, pair, 2) for pair in (first, extent))
         out, out_at, out_line, out_step, pixels, channels = target
         met, last = meetings(axis), builder.sub(pixels, INDEX(PIXELS))
         filters = [emit.plus(taps_at, emit.times(taps_step, INDEX(tap))) for tap in range(SIDE * SIDE)]
@@ -103,8 +133,10 @@ def two_lines(axis, order, backs: int = 1, forth: int = 1):
             x = emit.times(loop.index, INDEX(PIXELS))
             # A line ends with a whole tile, which may compute some of the pixels before it once more.
             x = builder.select(builder.icmp_signed("<", x, last), x, last)
-            first = emit.times(builder.udiv(emit.times(x, INDEX(forth)), INDEX(backs)), step)
-            inputs = grid(emit, source, builder.add(source_at, first), line, step, {place for *_, place, _ in met})
+            corner = first[0], builder.add(first[1], builder.udiv(emit.times(x, INDEX(forth)), INDEX(backs)))
+            at = builder.add(source_at, builder.add(emit.times(corner[0], line), emit.times(corner[1], step)))
+            inputs = grid(emit, source, at, line, step, {place for *_, place, _ in met})
+            inputs = with_edges(emit, inputs, corner, extent, nothing)
             begin = builder.add(out_at, emit.times(x, out_step))
             outputs = grid(emit, out, begin, out_line, out_step, product(range(LINES), range(PIXELS)))
             with vectors_of(emit, channels) as vectors:
