@@ -8,9 +8,10 @@ from . import checks
 from .buffers import empty
 from .correlation import PARTS
 from .depthwise_loops import backward_channels, convolve_channels
-from .depthwise_plan import backward_plan, filters_of, forward_plan, reads_in_place
+from .depthwise_plan import FIRST, LAST, backward_plan, filters_of, forward_plan, reads_in_place
 from .geometry import Window
 from .jit import COMPILED
+from .normalization import Measured, MeasuredGradient
 from .panels import padded
 from .pointwise import add_chunks
 from .table import is_swapped, kernel
@@ -18,7 +19,9 @@ from .threads import run, scratch
 from .walk import Walk, forward_walk, gradient_walks
 
 if COMPILED:
+    from .panel_sums import MOMENTS, PASSING, combined_moments, gradient_sums, is_measured
     from .sources import PLAIN, source
+
 
 def backward_walks(input_shape: tuple[int, ...], window: Window, weight: np.ndarray) -> tuple[tuple, np.ndarray]:
     """The walks over an output gradient that make the input's, and the taps (tap, c) that they take, last one first."""
@@ -37,11 +40,16 @@ def convolve(x, walks: tuple[Walk, ...], taps: np.ndarray, output_shape, bias=No
     panels = scratch(plan.elements, dtype)
     filters, start = filters_of(taps), plan.nothing if bias is None else padded(bias, c, dtype)
     bounds = dtype.type(-np.inf), dtype.type(np.inf)
+    bands = len(out) * len(plan.bands) if is_measured(x) else 0
+    measured = empty((bands, MOMENTS, padded(None, c, dtype).size), dtype)
     run(
         out.size * len(taps), convolve_channels, images, direct, *plan.tables, plan.block, filters, start,
-        plan.nothing, plan.zeros, *bounds, panels, out,
+        plan.nothing, plan.zeros, *bounds, panels, measured, out,
     )  # fmt: skip
-    return out
+    if not len(measured):
+        return out
+    lines = plan.bands[:, LAST] - plan.bands[:, FIRST]
+    return Measured(out, *combined_moments(measured, np.tile(lines * output_shape[2], len(out)), c))
 
 
 def backward(x, grad, window: Window, size: int, walks: tuple, taps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,10 +59,12 @@ def backward(x, grad, window: Window, size: int, walks: tuple, taps: np.ndarray)
     dx, dw = empty(x.shape, dtype), np.zeros((size, c), dtype)
     partial = empty((max(min(PARTS, n), 1), size, plan.pitch), dtype)
     panels = scratch(plan.elements, dtype)
+    bands = n * len(plan.bands) if is_measured(x) and len(walks) else 0
+    measured = empty((bands, PASSING, padded(None, c, dtype).size), dtype)
     constants = *plan.tables, plan.block, filters_of(taps), plan.nothing, plan.nothing, plan.zeros
-    run(2 * grad.size * size, backward_channels, source(x), source(grad), *constants, panels, partial, dx)
+    run(2 * grad.size * size, backward_channels, source(x), source(grad), *constants, panels, measured, partial, dx)
     run(partial.size, add_chunks, partial, dw)
-    return dx, dw
+    return MeasuredGradient(dx, x, gradient_sums(measured, c)) if len(measured) else dx, dw
 
 
 @kernel(formulas=True)

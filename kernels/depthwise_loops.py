@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .depthwise_plan import ANY, FIRST, LAST, SPREAD, STRIDE_1, TOP, BOTTOM
+from .depthwise_plan import ANY, BOTTOM, FIRST, LAST, SPREAD, STRIDE_1, TOP
 from .jit import COMPILED, compiled, prange
 
 if COMPILED:
@@ -14,6 +14,7 @@ if COMPILED:
     from .channel_tile import VECTORS, channels_narrow, channels_wide
     from .depthwise_tile import LINES, lines_spread, lines_stride_1, lines_stride_2, met_stride_1, met_stride_2
     from .moves import clear, panel_width
+    from .panel_sums import measure_block, measure_gradient
     from .sources import load_line
 
 
@@ -132,13 +133,14 @@ def load_padded(x, image, channel, channels, top, bottom, margins, padded_x, ste
 @compiled(parallel=True)
 def convolve_channels(
     x, direct, tile, margins, extent, step, walks, bands, pixels, outputs, block, filters, start, nothing, zeros,
-    low, high, panels, out,
+    low, high, panels, measured, out,
 ):  # fmt: skip
     """out (n, y, x, c) ← clip(x ⋆ filters + start, low, high), a band of lines and a block of channels at a time.
 
-    The band's input is read where it lies, if `direct`, or else from a copy in the cache.
+    The band's input is read where it lies, if `direct`, or else from a copy in the cache. `measured` (band of an image,
+    3, c filled up) takes up each band's moments, if it is not empty.
     """
-    n, _, _, c = out.shape
+    n, out_y, out_x, c = out.shape
     _, in_y, in_x, _ = x.data.shape
     blocks, line, images = (c + block - 1) // block, extent[1] * step, x.data.reshape(-1)
     for item in prange(n * blocks * len(bands)):
@@ -153,6 +155,9 @@ def convolve_channels(
             tile, walks, pixels, outputs, left, left_at, line, step, extent, nothing, bands[band, FIRST],
             bands[band, LAST], filters, start, channel, zeros, out, image, channels, low, high,
         )  # fmt: skip
+        if len(measured):
+            first, lines = image * out_y + bands[band, FIRST], bands[band, LAST] - bands[band, FIRST]
+            measure_block(out, first * out_x, lines * out_x, channel, channels, measured[image * len(bands) + band])
 
 
 @compiled()
@@ -167,9 +172,9 @@ def meet(
     bound = sums.dtype.type(np.inf)
     if tile == ANY:
         multiply_channels(
-            left, left_at + first * stride * line, taps, len(taps), (last - first, out_x), (stride * line, stride * step),
-            grads, grads_at + first * grad_line, (grad_line, step), sums, sums_at, places, sums, sums_at, places,
-            channels, -bound, bound,
+            left, left_at + first * stride * line, taps, len(taps), (last - first, out_x),
+            (stride * line, stride * step), grads, grads_at + first * grad_line, (grad_line, step),
+            sums, sums_at, places, sums, sums_at, places, channels, -bound, bound,
         )  # fmt: skip
         return
     for y in range(first, last, LINES):
@@ -182,15 +187,16 @@ def meet(
 
 @compiled(parallel=True)
 def backward_channels(
-    x, grad, own, pull, taps, places, block, filters, start, nothing, zeros, panels, partial, dx,
+    x, grad, own, pull, taps, places, block, filters, start, nothing, zeros, panels, measured, partial, dx,
 ):  # fmt: skip
     """partial (chunk, tap, c filled up) ← each chunk of images' weight gradient; dx (n, y, x, c) by `pull`'s walks.
 
-    Both read a band of an image and of its gradient while they are in the cache.
+    Both read a band of an image and of its gradient while they are in the cache. `measured` (band of an image, 2, c
+    filled up) takes up the sums of each band of dx, if it is not empty.
     """
     tile, margins, (_, padded_x), step, walks, bands, _, _ = own
     pull_tile, around, extent, _, pull_walks, pull_bands, pixels, outputs = pull
-    n, _, _, c = x.data.shape
+    n, in_y, in_x, c = x.data.shape
     out_x, (chunks, size, wide) = grad.data.shape[2], partial.shape
     line, grad_line, sums, bound = padded_x * step, extent[1] * step, partial.reshape(-1), partial.dtype.type(np.inf)
     blocks, half = (c + block - 1) // block, (bands[:, BOTTOM] - bands[:, TOP]).max() * line
@@ -215,6 +221,10 @@ def backward_channels(
                 if len(pull_walks):
                     fill(
                         pull_tile, pull_walks, pixels, outputs, right, -grad_top * grad_line, grad_line, step,
-                        extent, nothing, pull_bands[band, FIRST], pull_bands[band, LAST], filters, start, channel, zeros,
-                        dx, image, channels, -bound, bound,
+                        extent, nothing, pull_bands[band, FIRST], pull_bands[band, LAST], filters, start, channel,
+                        zeros, dx, image, channels, -bound, bound,
                     )  # fmt: skip
+                if len(measured):
+                    first, lines = pull_bands[band, FIRST], pull_bands[band, LAST] - pull_bands[band, FIRST]
+                    pixel, number = (image * in_y + first) * in_x, image * len(bands) + band
+                    measure_gradient(dx, x, pixel, lines * in_x, channel, channels, measured[number])

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .geometry import Window
 from .jit import COMPILED
 from .panels import padded, width
-from .geometry import Window
 from .walk import Walk, forward_walk, offsets
 
 if COMPILED:
@@ -173,9 +173,10 @@ def frames(shape, grad_shape, own: Walk, walks: tuple[Walk, ...], dtype) -> tupl
 
 
 class Plan(NamedTuple):
-    """What a call takes besides its arrays: tables, and arrays that are always the same."""
+    """What a call takes besides its arrays: tables, the bands that it fills, and arrays that are always the same."""
 
     tables: tuple
+    bands: np.ndarray
     block: int
     elements: int
     nothing: np.ndarray
@@ -183,16 +184,16 @@ class Plan(NamedTuple):
     pitch: int
 
 
-def _plan(tables, elements: int, pixels: int, c: int, dtype) -> Plan:
+def _plan(tables, bands: np.ndarray, elements: int, pixels: int, c: int, dtype) -> Plan:
     nothing, zeros = padded(None, c, dtype), np.zeros(pixels, np.int64)
-    return Plan(tables, together(c, dtype), elements, nothing, zeros, pitch(c, dtype))
+    return Plan(tables, bands, together(c, dtype), elements, nothing, zeros, pitch(c, dtype))
 
 
 @lru_cache(maxsize=256)
 def forward_plan(walks: tuple[Walk, ...], shape, output_shape, dtype, direct: bool) -> Plan:
     """The plan of walks over images of a shape, read where they lie if `direct`."""
     made = direct_frame(walks, shape, output_shape) if direct else frame(walks, shape, output_shape, dtype)
-    return _plan(made.tables(), 0 if direct else made.elements, len(made.pixels), shape[3], dtype)
+    return _plan(made.tables(), made.bands, 0 if direct else made.elements, len(made.pixels), shape[3], dtype)
 
 
 @lru_cache(maxsize=256)
@@ -200,7 +201,7 @@ def backward_plan(shape, grad_shape, window: Window, walks: tuple[Walk, ...], dt
     """The plan of both gradients, that of the images by `walks`."""
     own, pull = frames(shape, grad_shape, forward_walk(shape, window, 1), walks, dtype)
     tables = own.tables(), pull.tables(), own.taps, np.arange(window.size_y * window.size_x) * pitch(shape[3], dtype)
-    return _plan(tables, own.elements + pull.elements, len(pull.pixels), shape[3], dtype)
+    return _plan(tables, pull.bands, own.elements + pull.elements, len(pull.pixels), shape[3], dtype)
 
 
 def reads_in_place(walks: tuple[Walk, ...], output_shape, dtype) -> bool:

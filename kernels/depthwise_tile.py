@@ -68,7 +68,7 @@ def grid(emit: Emitter, start, at, line, pixel, places) -> dict:
 
 
 def with_edges(emit: Emitter, inputs: dict, corner, extent, nothing) -> dict:
-    """The pointers to inputs, of which those outside the image point to `nothing`; (0, 0) lies at the pixel `corner`."""
+    """The pointers to inputs; those outside the image point to `nothing`. (0, 0) lies at the pixel `corner`."""
     builder, inside = emit.builder, []
     for axis in range(2):
         places = {axis_of[axis] for axis_of in inputs}

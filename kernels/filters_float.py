@@ -85,7 +85,8 @@ def filter_lines(p, memory, weights, constants, image, first, last, panels):
     channels, bias = min(panels[1] * panel, p.channels) - channel, p.constants + channel
     fill_pairs(
         STRIDE_1 if p.stride == 1 else STRIDE_2, memory, p.source + image * p.source_image + channel, p.source_line,
-        p.source_pixel, (0, 0), (ENDLESS, ENDLESS), constants, first, last, weights, p.weights + channel, pitch, constants, bias,
+        p.source_pixel, (0, 0), (ENDLESS, ENDLESS), constants, first, last,
+        weights, p.weights + channel, pitch, constants, bias,
         memory, p.target + image * p.target_image + channel, p.target_line, p.target_pixel,
         p.out_width, channels, p.low, p.high,
     )  # fmt: skip

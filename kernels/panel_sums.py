@@ -12,6 +12,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .jit import compiled
+from .moves import panel_width
+from .normalization import Normalized
 from .register_tile import INDEX, Emitter
 from .sources import HIGH, LOW, MEAN, SCALE, SHIFT
 
@@ -102,15 +105,70 @@ sum_moments, sum_passing = (
 )
 
 
-def combined_moments(sums: np.ndarray, pixels: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and biased variance (c,) of blocks' sums (block, 3, c filled up), each over so many `pixels`.
+@compiled()
+def measure_block(out, first, count, channel, channels, sums):
+    """sums (3, c filled up) ← the moments of `count` pixels of out (..., c) from the `first` on, of some channels."""
+    c, panel = out.shape[out.ndim - 1], panel_width(out)
+    for begin in range(channel, channel + channels, panel):
+        left = channel + channels - begin
+        sum_moments(out, out, first * c + begin, c, sums, begin, left, sums, begin, sums.shape[1], count)
 
-    As Chan, Golub and LeVeque (1983) combine them, in float64.
+
+@compiled()
+def measure_gradient(grad, x, first, count, channel, channels, sums):
+    """sums (2, c filled up) ← Σ g and Σ g · (x − mean) over pixels of grad (..., c) that pass the source x's bounds."""
+    c, panel = grad.shape[grad.ndim - 1], panel_width(grad)
+    for begin in range(channel, channel + channels, panel):
+        left = channel + channels - begin
+        sum_passing(grad, x.data, first * c + begin, c, x.vectors, begin, left, sums, begin, sums.shape[1], count)
+
+
+def is_measured(x) -> bool:
+    """Whether x is normalised by its batch, so that a batch norm will ask what its convolution amounts to."""
+    return isinstance(x, Normalized) and x.mean is not None and x.written is None
+
+
+@compiled()
+def add_blocks(sums, out):
+    """out (row, c) ← Σ over blocks of sums (block, row, c filled up), in float64."""
+    blocks, rows, _ = sums.shape
+    out[:] = 0
+    for block in range(blocks):
+        for row in range(rows):
+            for channel in range(out.shape[1]):
+                out[row, channel] += sums[block, row, channel]
+
+
+@compiled()
+def combine_blocks(sums, pixels, mean, var):
+    """mean, var (c,) ← blocks' moments (block, 3, c filled up), each of so many pixels, in float64.
+
+    As Chan, Golub and LeVeque (1983) combine them: a block's mean, and what deviates from it, then what that mean
+    deviates from the whole's.
     """
-    deviation, power, origin = np.moveaxis(sums[:, :, :channels].astype(np.float64), 1, 0)
-    count = pixels[:, None] / pixels.sum()
-    means = origin + deviation / pixels[:, None]
-    mean = (count * means).sum(axis=0)
-    squares = power / pixels[:, None] - np.square(deviation / pixels[:, None])
-    var = (count * (squares + np.square(means - mean))).sum(axis=0)
-    return mean.astype(sums.dtype), np.maximum(var, 0).astype(sums.dtype)
+    total = pixels.sum()
+    mean[:], var[:] = 0, 0
+    for block in range(len(sums)):
+        for channel in range(len(mean)):
+            of_block = np.float64(sums[block, 2, channel]) + np.float64(sums[block, 0, channel]) / pixels[block]
+            mean[channel] += of_block * (pixels[block] / total)
+    for block in range(len(sums)):
+        for channel in range(len(mean)):
+            shift = np.float64(sums[block, 0, channel]) / pixels[block]
+            far = np.float64(sums[block, 2, channel]) + shift - mean[channel]
+            within = np.float64(sums[block, 1, channel]) - shift * shift * pixels[block]
+            var[channel] += (max(within, 0.0) + far * far * pixels[block]) / total
+
+
+def gradient_sums(sums: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Σ over blocks of sums (block, 2, c filled up), added in float64."""
+    out = np.empty((sums.shape[1], channels))
+    add_blocks(sums, out)
+    return tuple(out.astype(sums.dtype))
+
+
+def combined_moments(sums: np.ndarray, pixels: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and biased variance (c,) of blocks' sums (block, 3, c filled up), each over so many `pixels`."""
+    mean, var = np.empty((2, channels))
+    combine_blocks(sums, pixels, mean, var)
+    return mean.astype(sums.dtype), var.astype(sums.dtype)

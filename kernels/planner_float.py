@@ -8,9 +8,9 @@ import numpy as np
 
 from . import layers_float as kinds
 from .arena import live_ranges, place
+from .depthwise_plan import filters_of
 from .geometry import window as window_over
 from .layers_float import LAYER
-from .depthwise_plan import filters_of
 from .panels import Matrix, pack, padded
 from .plan_float import TOGETHER, Plan, Value, aligned
 
@@ -45,7 +45,9 @@ class Planner:
     def depthwise_conv2d(self, x: Value, weight, bias, stride: int, padding, low=None, high=None) -> Value:
         """A filter for each channel, weight (kh, kw, c)."""
         matrix = weight.reshape(-1, weight.shape[2])
-        return self._filter(kinds.DEPTHWISE, x, weight, filters_of(matrix).reshape(-1), bias, stride, padding, low, high)
+        return self._filter(
+            kinds.DEPTHWISE, x, weight, filters_of(matrix).reshape(-1), bias, stride, padding, low, high
+        )
 
     def _filter(self, kind: int, x: Value, weight, packed, bias, stride, padding, low, high) -> Value:
         fields = window(weight.shape[:2], stride, padding)

@@ -12,7 +12,7 @@ import numpy as np
 
 from .buffers import empty
 from .jit import COMPILED, compiled, prange
-from .normalization import Measured, MeasuredGradient, Normalized
+from .normalization import Measured, MeasuredGradient
 from .panels import Matrix, multiply, pack_panel, padded, width
 from .threads import run, scratch
 
@@ -20,7 +20,15 @@ if COMPILED:
     from numba import get_thread_id
 
     from .moves import clear, panel_width
-    from .panel_sums import MOMENTS, PASSING, combined_moments, sum_moments, sum_passing
+    from .panel_sums import (
+        MOMENTS,
+        PASSING,
+        combined_moments,
+        gradient_sums,
+        is_measured,
+        measure_block,
+        measure_gradient,
+    )
     from .sources import load_panel, source
 
 #: Pixels of a block, and panels of channels whose products are summed before the sums leave the registers: a part of a
@@ -71,24 +79,6 @@ def load_block(source, first, count, block):
         load_panel(source, first * c + channel, c, channel, block, channel * count, panel, count)
 
 
-@compiled()
-def measure_block(out, first, count, sums):
-    """sums (3, c filled up) ← the moments of `count` pixels of out (pixel, c)."""
-    c, panel = out.shape[1], panel_width(out)
-    for channel in range(0, c, panel):
-        at, left = first * c + channel, c - channel
-        sum_moments(out, out, at, c, sums, channel, left, sums, channel, sums.shape[1], count)
-
-
-@compiled()
-def measure_gradient(grad, x, first, count, sums):
-    """sums (2, c filled up) ← Σ g and Σ g · (x − mean) over `count` pixels of grad (pixel, c) that pass x's bounds."""
-    c, panel = grad.shape[1], panel_width(grad)
-    for channel in range(0, c, panel):
-        at, left = first * c + channel, c - channel
-        sum_passing(grad, x.data, at, c, x.vectors, channel, left, sums, channel, sums.shape[1], count)
-
-
 @compiled(parallel=True)
 def pointwise_forward(x, weight, deep, start, out, rows, out_rows, blocks, measured):
     """out (pixel, cout) ← x (pixel, cin) · packed (cin, cout) + start, a block of pixels at a time.
@@ -104,7 +94,7 @@ def pointwise_forward(x, weight, deep, start, out, rows, out_rows, blocks, measu
         load_block(x, first, count, block)
         multiply_deep(block, count, cin, deep, weight, start, flat, first * cout, cout, rows, out_rows, cout)
         if len(measured):
-            measure_block(out, first, count, measured[item])
+            measure_block(out, first, count, 0, cout, measured[item])
 
 
 @compiled(parallel=True)
@@ -135,7 +125,7 @@ def pointwise_backward(x, grad, transposed, deep, start, dx, partial, rows, dx_r
             multiply_deep(dy, count, cout, deep, transposed, start, flat, first * cin, cin, rows, dx_rows, cin)
             if len(measured):
                 number = chunk * (len(measured) // chunks) + (first - begin) // BLOCK
-                measure_gradient(dx, x, first, count, measured[number])
+                measure_gradient(dx, x, first, count, 0, cin, measured[number])
 
 
 @compiled(parallel=True)
@@ -206,13 +196,3 @@ def backward(x, grad, weight: np.ndarray) -> tuple:
     if not len(measured):
         return shaped, dw
     return MeasuredGradient(shaped, x, gradient_sums(measured, cin)), dw
-
-
-def is_measured(x) -> bool:
-    """Whether x is normalised by its batch, so that a batch norm will ask what its convolution amounts to."""
-    return isinstance(x, Normalized) and x.mean is not None and x.written is None
-
-
-def gradient_sums(sums: np.ndarray, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Σ over blocks of sums (block, 2, c filled up), added in float64."""
-    return tuple(sums.sum(axis=0, dtype=np.float64)[:, :channels].astype(sums.dtype))
