@@ -23,8 +23,8 @@ ANY, STRIDE_1, STRIDE_2, SPREAD = range(4)
 #: The columns of `Frame.bands`: output lines from FIRST to LAST, and of the padded input from TOP to BOTTOM.
 FIRST, LAST, TOP, BOTTOM = range(4)
 
-#: Elements of the padded input that stay in a core's cache, channels that are done together, and bands or parts of
-#: images that occupy all threads.
+#: Elements of the padded input that stay in a core's cache, channels that are done together, and bands that occupy all
+#: threads.
 CACHED, TOGETHER, ITEMS = 1 << 16, 256, 8
 
 

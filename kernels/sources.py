@@ -190,6 +190,8 @@ def _vectors(emit: Emitter, formula, tables, starts, pixels, values, number, res
     results = []
     for pixel in pixels:
         at = emit.builder.add(emit.times(pixel, values[3]), channel)
+        for start in (data,) if formula is not gradient else (data, other):  # what comes two steps later
+            emit.prefetch(start, emit.plus(at, emit.times(values[3], INDEX(2 * AT_ONCE))))
         loaded = [
             emit.load(start, at, emit.vector) if rest is None else emit.load_first(rest, start, at)
             for start in (data, other)
