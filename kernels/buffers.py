@@ -23,22 +23,50 @@ LINE = 64
 STEPS = 8
 
 
+#: Bytes that may lie free at most; a block that would be too much goes back to the system.
+MOST = 1 << 31
+
+
+class _Pool:
+    """Free blocks by their size in bytes. Appending and popping are atomic, so threads may share it."""
+
+    def __init__(self):
+        self.blocks: dict[int, list[np.ndarray]] = defaultdict(list)
+
+    def take(self, size: int) -> np.ndarray:
+        """A block of a size, a free one if there is any."""
+        try:
+            return self.blocks[size].pop()
+        except IndexError:
+            memory = np.empty(size + LINE, np.uint8)
+            first = -memory.ctypes.data % LINE
+            return memory[first : first + size]
+
+    def give(self, block: np.ndarray) -> None:
+        """Keep a block for the next one who wants its size."""
+        if self.free() + block.nbytes <= MOST:
+            self.blocks[block.nbytes].append(block)
+
+    def free(self) -> int:
+        """Bytes that lie free."""
+        return sum(size * len(blocks) for size, blocks in list(self.blocks.items()))
+
+
+_pool = _Pool()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.blocks.clear)
+
+
 class _Lease:
     """A block that is in use. NumPy keeps it alive as the base of its array and of all views of it."""
 
-    def __init__(self, block: np.ndarray):
-        self._block = block
+    def __init__(self, block: np.ndarray, pool: _Pool):
+        self._block, self._pool = block, pool
         self.__array_interface__ = block.__array_interface__
 
     def __del__(self):
-        _free[self._block.nbytes].append(self._block)
-
-
-#: Free blocks by their size in bytes. Appending and popping are atomic, so threads may share it.
-_free: dict[int, list[np.ndarray]] = defaultdict(list)
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_free.clear)
+        self._pool.give(self._block)
 
 
 def rounded(nbytes: int) -> int:
@@ -62,21 +90,15 @@ def empty(shape: tuple[int, ...], dtype) -> np.ndarray:
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes < SMALL:
         return np.empty(shape, dtype)
-    size = rounded(nbytes)
-    try:
-        block = _free[size].pop()
-    except IndexError:
-        memory = np.empty(size + LINE, np.uint8)
-        first = -memory.ctypes.data % LINE
-        block = memory[first : first + size]
-    return np.asarray(_Lease(block))[:nbytes].view(dtype).reshape(shape)
+    lease = _Lease(_pool.take(rounded(nbytes)), _pool)
+    return np.asarray(lease)[:nbytes].view(dtype).reshape(shape)
 
 
 def free_bytes() -> int:
     """Bytes that lie free and wait to be used again."""
-    return sum(size * len(blocks) for size, blocks in list(_free.items()))
+    return _pool.free()
 
 
 def release() -> None:
     """Give all free blocks back to the system."""
-    _free.clear()
+    _pool.blocks.clear()
