@@ -44,5 +44,5 @@ def test_the_number_of_threads_is_put_back(peak):
 
 def test_without_a_compiler_nothing_is_measured(monkeypatch):
     monkeypatch.setattr("tinyslim.bench.peak.COMPILED", False)
-    with pytest.raises(RuntimeError, match="it needs Numba"):
+    with pytest.raises(ValueError, match="it needs Numba"):
         need_compiler()

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .ladder import Climb, Step
+from .timing import digits
 
 
 def print_climb(climb: Climb, console: Console | None = None) -> None:
@@ -39,16 +40,3 @@ def cells(step: Step) -> tuple[str, ...]:
     factor = "" if step.factor is None else digits(step.factor)
     share = f"{100 * step.share:.{1 if step.share >= 0.01 else 3}f} %"
     return str(step.number), step.title, step.size, digits(step.timing.median), digits(step.rate), share, factor
-
-
-def digits(value: float) -> str:
-    """Three that count, of a positive number.
-
-    Examples
-    --------
-    >>> [digits(value) for value in (0.00123, 1.5, 98.76, 1234.5)]
-    ['0.00123', '1.50', '98.8', '1,234']
-    """
-    if value < 0.1:
-        return f"{value:.3g}"
-    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"

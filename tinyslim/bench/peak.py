@@ -69,7 +69,7 @@ def measure_peak(threads: int = THREADS, seconds: float = 0.2) -> Peak:
 def need_compiler() -> None:
     """Refuse to measure where there is no machine code to be measured."""
     if not COMPILED:
-        raise RuntimeError("machine code is measured here: it needs Numba, and NUMBA_DISABLE_JIT not to be set")
+        raise ValueError("machine code is measured here: it needs Numba, and NUMBA_DISABLE_JIT not to be set")
 
 
 def _best(function: Callable, seconds: float) -> float:

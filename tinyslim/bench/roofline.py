@@ -12,8 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from .ladder import Climb
-from .ladder_table import digits
 from .peak import Peak
+from .timing import digits
 
 # Okabe and Ito 2008: colours that people of every colour vision can tell apart.
 ARITHMETIC, CACHE, MEMORY, RUNG, ENGINE = "#222222", "#009E73", "#E69F00", "#0072B2", "#D55E00"

@@ -49,9 +49,11 @@ def digits(value: float) -> str:
 
     Examples
     --------
-    >>> [digits(value) for value in (0.12345, 1.5, 98.76, 1234.5)]
-    ['0.123', '1.50', '98.8', '1,234']
+    >>> [digits(value) for value in (0.00123, 0.12345, 1.5, 98.76, 1234.5)]
+    ['0.00123', '0.123', '1.50', '98.8', '1,234']
     """
+    if value < 0.1:
+        return f"{value:.3g}"
     places = 3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0
     return f"{value:,.{places}f}"
 
