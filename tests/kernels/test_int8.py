@@ -155,7 +155,7 @@ llvmlite.binding.get_host_cpu_features = lambda: features
 
 import numba, numpy as np
 from tinyslim import kernels
-numba.set_num_threads(threads)
+numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
 rng = np.random.default_rng(0)
 digest = hashlib.sha256()
 for cin, cout, size in [(3, 11, 3), (45, 27, 1), (16, 40, 3), (512, 512, 1)]:
