@@ -7,6 +7,7 @@ register tile needs to read the patches, or their transpose, as a matrix that is
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ def band_of(images: int, out_y: int, stride: int, size_y: int, line: int) -> int
     return max(-(-out_y // bands), 1)
 
 
+@lru_cache(maxsize=256)
 def forward_walk(input_shape: tuple[int, ...], window: Window, channels: int) -> Walk:
     """The walk of a convolution over images of `input_shape`, `channels` of which are copied at once."""
     n = input_shape[0]
@@ -82,14 +84,16 @@ def phases(extent: int, size: int, stride: int, before: int) -> Iterator[tuple[s
             yield slice(phase, None, stride), taps, lead - taps + 1, origin, pixels
 
 
-def gradient_walks(input_shape: tuple[int, ...], window: Window, channels: int) -> Iterator[tuple[Walk, tuple]]:
+@lru_cache(maxsize=256)
+def gradient_walks(input_shape: tuple[int, ...], window: Window, channels: int) -> tuple[tuple[Walk, tuple], ...]:
     """The walks over an output gradient of `channels` that make the gradient of the input, each with its taps."""
-    n, in_y, in_x, _ = input_shape
+    walks, (n, in_y, in_x, _) = [], input_shape
     for taps_y, size_y, first_y, origin_y, out_y in phases(in_y, window.size_y, window.stride, window.top):
         for taps_x, size_x, first_x, origin_x, out_x in phases(in_x, window.size_x, window.stride, window.left):
             walk = Walk(size_y, size_x, 1, first_y, first_x, out_y, out_x, 1, origin_y, origin_x, window.stride)
             band = band_of(n, out_y, 1, size_y, columns(walk) * channels)
-            yield walk._replace(band=band), (taps_y, taps_x)
+            walks.append((walk._replace(band=band), (taps_y, taps_x)))
+    return tuple(walks)
 
 
 def offsets(rows: int, row_step: int, count: int, step: int) -> np.ndarray:
