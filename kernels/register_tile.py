@@ -6,13 +6,13 @@ A tile is a few rows by a few vectors of sums. They stay in the processor's regi
         for k in range(inner):
             for i in range(ROWS):
                 for j in range(WIDTH):
-                    sums[i, j] += left[row[i] + o·outer_step + k·inner_step (+ j)] * right[(o·inner + k)·right_step + j]
+                    sums[i, j] += left[row[i] + o·outer_step + k·inner_step] * right[(o·inner + k)·right_step + j]
 
 The loops over i and j are Python's and run while the code is emitted; those over o and k are the machine's. What it
 reads on the left is any matrix whose element (row, depth) lies at row[i] + step(depth). The patches of a convolution
 form such a matrix, with pixels as rows and taps as depth, and so does its transpose: nothing needs to be unfolded in
-memory (the idea of Dukhan, "The Indirect Convolution Algorithm", 2019). A product spreads one left element over the
-whole row; a depthwise convolution, which has a sum for each channel, reads a vector (+ j).
+memory (the idea of Dukhan, "The Indirect Convolution Algorithm", 2019). Each element of the left is spread over a whole
+row of sums. Where every channel has sums of its own there is another tile: see `channel_tile`.
 
 The vectors are LLVM's own: on a machine without such wide ones the compiler splits them.
 """
@@ -104,27 +104,12 @@ class Emitter:
         value = self.where("<", value, low, low, value)
         return self.where(">", value, high, high, value)
 
-    def store_columns(self, value, start, place, count, full):
-        """Store all lanes where `full` is true, else the first `count` of them."""
-        with self.builder.if_else(full, likely=True) as (all_lanes, some_lanes):
-            with all_lanes:
-                self.store(value, start, place)
-            with some_lanes:
-                self.store_first(count, value, start, place)
-
     def prefetch(self, start, place):
         """Have the line of the cache that holds `place` brought near."""
         pointer = self.builder.bitcast(self.builder.gep(start, [place]), ir.IntType(8).as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [pointer.type, LANE, LANE, LANE])
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
         self.builder.call(function, [pointer, LANE(0), LANE(2), LANE(1)])
-
-    def between(self, value, bounds):
-        """`value` held between the scalars `bounds` (low, high) lane by lane; a NaN stays one."""
-        for beyond, bound in zip("<>", bounds, strict=False):
-            limit = self.spread(bound)
-            value = self.builder.select(self.builder.fcmp_ordered(beyond, value, limit), limit, value)
-        return value
 
     def multiply_add(self, a, b, total):
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
@@ -139,8 +124,8 @@ def emit_prefetch(emit: Emitter, first, steps, number, right, right_step) -> Non
     emit.prefetch(right, emit.builder.add(emit.times(steps, right_step), emit.times(part, eighth)))
 
 
-def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, bounds=()) -> None:
-    """Emit a tile of `rows` × `vectors`; `read_left` gives what meets each vector of the right's columns.
+def emit_tile(emit: Emitter, rows: int, vectors: int, operands, bounds=()) -> None:
+    """Emit a tile of `rows` × `vectors`, in which one element of the left meets a whole row of the right.
 
     The sums are held between `bounds`, scalars low and high, if there are any.
     """
@@ -161,13 +146,16 @@ def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, bound
             emit_prefetch(emit, first, emit.times(outer, inner), number, right, right_step)
         columns_of_right = [emit.load(right, emit.plus(step, emit.lanes * j), emit.vector) for j in range(vectors)]
         for i in range(rows):
-            lefts = read_left(emit, source[i], place, vectors)
+            spread = emit.spread(emit.load(source[i], place, emit.element))
             for j in range(vectors):
-                total = emit.multiply_add(lefts[j], columns_of_right[j], builder.load(sums[i][j]))
+                total = emit.multiply_add(spread, columns_of_right[j], builder.load(sums[i][j]))
                 builder.store(total, sums[i][j])
 
     target = [builder.load(builder.gep(out_rows, [i])) for i in row]
-    results = [[emit.between(builder.load(cell), bounds) for cell in cells] for cells in sums]
+    results = [[builder.load(cell) for cell in cells] for cells in sums]
+    if bounds:
+        low, high = (emit.spread(bound) for bound in bounds)
+        results = [[emit.clip(value, low, high) for value in row_sums] for row_sums in results]
     full = builder.icmp_signed(">=", columns, INDEX(vectors * emit.lanes))
     with builder.if_else(full, likely=True) as (all_columns, some_columns):
         with all_columns:
@@ -181,11 +169,6 @@ def emit_tile(emit: Emitter, rows: int, vectors: int, read_left, operands, bound
                     emit.store_first(count, results[i][j], out, place)
 
 
-def one_element(emit: Emitter, start, place, vectors: int):
-    """A product's left: one element for all columns."""
-    return [emit.spread(emit.load(start, place, emit.element))] * vectors
-
-
 def signature_of(left, right, start, out, *bounds):
     """The types of a tile's arguments, for flat arrays of one element type."""
     whole, table = types.int64, types.Array(types.int64, 1, "C")
@@ -195,7 +178,7 @@ def signature_of(left, right, start, out, *bounds):
     )  # fmt: skip
 
 
-def generator(rows: int, vectors: int, read_left):
+def generator(rows: int, vectors: int):
     """The function that Numba calls to emit a tile's code."""
 
     def codegen(context, builder, signature, values):
@@ -209,13 +192,13 @@ def generator(rows: int, vectors: int, read_left):
             data(0, values[1]), data(2, first), first, count, values[5], data(6, values[7]), values[8],
             data(9, values[10]), values[11], data(12, values[13]), data(14, first), values[15],
         )  # fmt: skip
-        emit_tile(emit, rows, vectors, read_left, operands, values[16:])
+        emit_tile(emit, rows, vectors, operands, values[16:])
         return context.get_dummy_value()
 
     return codegen
 
 
-def tile(rows: int, vectors: int, read_left):
+def tile(rows: int, vectors: int):
     """An intrinsic that fills one tile; all places and steps are counted in elements.
 
     Its arguments: left, left_at, left_rows (offsets of rows), first (row), count (of rows, at least 1),
@@ -228,22 +211,22 @@ def tile(rows: int, vectors: int, read_left):
         typing, left, left_at, left_rows, first, count, depth, right, right_at, right_step,
         start, start_at, start_step, out, out_at, out_rows, columns,
     ):  # fmt: skip
-        return signature_of(left, right, start, out), generator(rows, vectors, read_left)
+        return signature_of(left, right, start, out), generator(rows, vectors)
 
     return intrinsic(typer)
 
 
-def bounded_tile(rows: int, vectors: int, read_left):
+def bounded_tile(rows: int, vectors: int):
     """The same with two arguments more, low and high: the sums are held between them when they are stored."""
 
     def typer(
         typing, left, left_at, left_rows, first, count, depth, right, right_at, right_step,
         start, start_at, start_step, out, out_at, out_rows, columns, low, high,
     ):  # fmt: skip
-        return signature_of(left, right, start, out, left.dtype, left.dtype), generator(rows, vectors, read_left)
+        return signature_of(left, right, start, out, left.dtype, left.dtype), generator(rows, vectors)
 
     return intrinsic(typer)
 
 
-product_wide, product_narrow = tile(ROWS, 2, one_element), tile(ROWS, 1, one_element)
-bounded_wide, bounded_narrow = bounded_tile(ROWS, 2, one_element), bounded_tile(ROWS, 1, one_element)
+product_wide, product_narrow = tile(ROWS, 2), tile(ROWS, 1)
+bounded_wide, bounded_narrow = bounded_tile(ROWS, 2), bounded_tile(ROWS, 1)
