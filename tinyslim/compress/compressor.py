@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
+from concurrent.futures import Executor
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Compressor:
         The folder for what is made, by default ``runs/RECIPE``. No finished run is overwritten: RECIPE-2 comes next.
     teacher : Module, optional
         For strategies that distil.
+    executor : concurrent.futures.Executor, optional
+        For strategies that measure many networks; the numbers are those of one process.
     resume : bool
         Go on from the checkpoint in `out`, to the same numbers as a run that was never stopped.
     quiet : bool
@@ -74,11 +76,12 @@ class Compressor:
         config,
         out=None,
         teacher: Module | None = None,
+        executor: Executor | None = None,
         resume: bool = False,
         quiet: bool = False,
     ):
         self.config: Config = read_config(config)
-        self.train_set, self.test_set, self.teacher = train_data, test_data, teacher
+        self.train_set, self.test_set, self.teacher, self.executor = train_data, test_data, teacher, executor
         self.wish = Path(out) if out is not None else Path("runs", self.config.name)
         self.resume, self.quiet = resume, quiet
         self.original = copy.deepcopy(model).eval()
@@ -98,9 +101,9 @@ class Compressor:
             After Ctrl-C, with a message that says how to go on.
         """
         with Progress(self.config.settings.epochs, self.quiet) as progress:
-            context = self._context(lambda text: self._say(progress, text))
+            context = self._context(progress)
             self._call("on_compression_begin", context)
-            out = self._open(context)
+            context.folder = out = self._open(context)
             context.say(plan(self.config, context, self.train_set, out))
             try:
                 while context.epoch < self.config.settings.epochs:
@@ -120,7 +123,7 @@ class Compressor:
         if not self.quiet:
             progress.console.print(text, soft_wrap=True, markup=False)
 
-    def _context(self, say) -> Context:
+    def _context(self, progress: Progress) -> Context:
         settings = self.config.settings
         loader = Loader(
             self.train_set,
@@ -139,7 +142,9 @@ class Compressor:
             loader=loader,
             schedule=schedule(self.config, len(loader)),
             teacher=self.teacher,
-            say=say,
+            executor=self.executor,
+            say=lambda text: self._say(progress, text),
+            track=progress.work,
             state={strategy.name: {} for strategy in self.config.strategies},
             objects={strategy.name: {} for strategy in self.config.strategies},
         )
@@ -158,14 +163,17 @@ class Compressor:
         if self.resume and stopped is not None:
             sweep(stopped)
             read_checkpoint(stopped / CHECKPOINT, context, self._identity)
-            context.say(f"resuming after epoch {context.epoch} from {stopped / CHECKPOINT}")
+            where = f"after epoch {context.epoch}" if context.epoch else "before epoch 1"
+            context.say(f"resuming {where} from {stopped / CHECKPOINT}")
             return stopped
         out = fresh_folder(self.wish)
         if self.resume:
             context.say(f"there is no checkpoint to resume from in {self.wish}: starting afresh, in {out}")
         elif stopped is not None:
             context.say(f"{stopped} holds a run that was stopped; --resume (resume=True) would go on with it")
-        write_text_atomically(out / "config.json", json.dumps(self.config.as_dict(), indent=1) + "\n")
+        write_text_atomically(out / "config.json", self.config.as_json() + "\n")
+        # What strategies find out before the first epoch may take hours: a kill there must find its way back, too.
+        write_checkpoint(out / CHECKPOINT, context, self._identity)
         return out
 
     def _epoch(self, context: Context, progress: Progress) -> None:
@@ -219,6 +227,5 @@ class Compressor:
 
 
 def _how_to_go_on(finished: int, out: Path) -> str:
-    if finished:
-        return f"the same command with --resume (resume=True) goes on after epoch {finished}, in {out}"
-    return "no epoch was finished: the same command begins again"
+    where = f"after epoch {finished}" if finished else "before epoch 1"
+    return f"the same command with --resume (resume=True) goes on {where}, in {out}"

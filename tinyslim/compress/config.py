@@ -54,6 +54,10 @@ class Config:
         }
         return {"compressor": self.settings.model_dump(), "strategies": strategies}
 
+    def as_json(self) -> str:
+        """The same as a file shows it: functions that only Python can hand over by their names."""
+        return json.dumps(self.as_dict(), indent=1, default=lambda value: f"{value.__module__}.{value.__qualname__}")
+
 
 def read_config(source, overrides: Iterable[tuple[str, object]] = ()) -> Config:
     """Read and check a config.

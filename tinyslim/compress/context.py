@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -35,6 +37,11 @@ class Context:
         The batches of `train_set` as they are trained on.
     teacher : Module or None
         What was handed to ``Compressor(teacher=…)``.
+    executor : concurrent.futures.Executor or None
+        Where strategies run trials that don't depend on each other; None: in this process.
+    folder : Path or None
+        Where the run leaves its files: a strategy that works for long keeps what it has found there, and a resumed run
+        finds it. None until the first epoch.
     optimizer : Optimizer
         Always that of `model`.
     schedule : Schedule
@@ -52,6 +59,8 @@ class Context:
         By the strategies' names, whatever they like: not saved.
     say
         Prints a line.
+    track
+        Moves the bar of work that goes on between epochs: how much is done, of how much, and what it is.
     """
 
     settings: CompressorSettings
@@ -63,7 +72,10 @@ class Context:
     loader: Loader
     schedule: Schedule
     teacher: Module | None = None
+    executor: Executor | None = None
+    folder: Path | None = None
     say: Callable[[str], None] = lambda text: None
+    track: Callable[[int, int, str], None] = lambda done, of, text: None
     epoch: int = 0
     batch: Batch | None = None
     history: list[dict] = field(default_factory=list)

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tinyslim import deploy
 from tinyslim.files import write_text_atomically
 from tinyslim.graph import GraphModule
@@ -49,7 +51,7 @@ def finish(config: Config, context: Context, out: Path) -> Result:
     program, metrics = measure(context.original, context.model, context.example, context.test_set)
     metrics |= {
         "recipe": config.name,
-        "strategies": {name: _numbers(state) for name, state in context.state.items()},
+        "strategies": {name: _without_arrays(state) for name, state in context.state.items()},
         "seconds": sum(entry["seconds"] for entry in context.history),
         "history": context.history,
     }
@@ -61,6 +63,6 @@ def finish(config: Config, context: Context, out: Path) -> Result:
     return Result(context.model, program, metrics, context.history, out)
 
 
-def _numbers(state: dict) -> dict:
+def _without_arrays(state: dict) -> dict:
     """What of a strategy's state goes into metrics.json."""
-    return {key: value for key, value in state.items() if isinstance(value, int | float | str)}
+    return {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from itertools import count
 from pathlib import Path
 
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
-#: Every file of a run.
-MADE = {CHECKPOINT, METRICS, "program.npz", "model.npz", "config.json", "compression.png"}
+#: Every file of a run, as patterns: strategies leave some of their own.
+MADE = (CHECKPOINT, METRICS, "program.npz", "model.npz", "config.json", "*.png", "*-sensitivities*.json", "*-search.json")
 
 
 def fresh_folder(wish: Path) -> Path:
@@ -30,7 +31,7 @@ def folder_to_resume(wish: Path) -> Path | None:
 def sweep(folder: Path) -> None:
     """Remove what a kill left of files that were being written: those are hidden until they are whole."""
     for left in folder.glob(".*.*.*"):
-        if left.name[1:].rpartition(".")[0] in MADE:
+        if any(fnmatch(left.name[1:].rpartition(".")[0], made) for made in MADE):
             left.unlink()
 
 

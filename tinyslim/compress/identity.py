@@ -34,7 +34,7 @@ def data_digest(dataset: Dataset) -> str:
 
 def flat(config: Config) -> dict:
     """Every value of a config by its dotted key, and the order of the strategies."""
-    whole = config.as_dict()
+    whole = json.loads(config.as_json())
     values = {f"compressor.{key}": value for key, value in whole["compressor"].items()}
     for name, table in whole["strategies"].items():
         values |= {f"strategies.{name}.{key}": value for key, value in table.items()}

@@ -19,13 +19,15 @@ def order_problems(strategies: Sequence[Strategy], epochs: int) -> list[str]:
 def _ranges(strategies: Sequence[Strategy], epochs: int) -> Iterator[str]:
     for strategy in strategies:
         key = f"strategies.{strategy.name}"
+        last = f"the last epoch is {epochs - 1}: compressor.epochs is {epochs} and they count from 0"
         if strategy.start_epoch >= epochs:
-            last = f"the last epoch is {epochs - 1}: compressor.epochs is {epochs} and they count from 0"
             yield f"{key}.start_epoch (={strategy.start_epoch}) lies past the end; {last}"
         if strategy.end_epoch is not None and strategy.end_epoch > epochs:
             yield f"{key}.end_epoch (={strategy.end_epoch}) lies past the end; compressor.epochs is {epochs}"
         elif strategy.end_epoch is not None and strategy.end_epoch < strategy.start_epoch + (not strategy.instant):
             yield f"{key}.end_epoch (={strategy.end_epoch}) must be above its start_epoch (={strategy.start_epoch})"
+        elif strategy.start_epoch < epochs <= max(strategy.replacing(epochs), default=0):
+            yield f"{key} changes the model in epoch {max(strategy.replacing(epochs))}; {last}"
 
 
 def _after_quantization(strategies: Sequence[Strategy], epochs: int) -> Iterator[str]:

@@ -35,4 +35,7 @@ def _when(strategy: Strategy, total: int) -> str:
     replacing, own = strategy.replacing(total), strategy.epochs(total)
     if strategy.instant and len(replacing) == 1:
         return f"before epoch {strategy.start_epoch + 1}"
+    if strategy.instant:
+        first, *middle, last = (str(epoch + 1) for epoch in replacing)
+        return f"before epochs {f'{first}–{last}' if replacing.step == 1 else ', '.join([first, *middle, last])}"
     return f"epoch {own[0] + 1}" if len(own) == 1 else f"epochs {own[0] + 1}–{own[-1] + 1}"

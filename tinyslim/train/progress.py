@@ -48,6 +48,10 @@ class Progress:
         )
         self._bar.update(self._task, completed=batch.index + 1, total=batch.count, description=text)
 
+    def work(self, done: int, of: int, text: str) -> None:
+        """Move the bar for what is no epoch: `done` of so many parts."""
+        self._bar.update(self._task, completed=done, total=of, description=f"{text} {done}/{of}")
+
     def epoch(self, entry: dict, note: str = "") -> None:
         """Print the line of a finished epoch."""
         tested = f"  test top-1 {entry['top1']:.2%}" if "top1" in entry else ""
