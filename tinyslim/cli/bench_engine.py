@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from .settings import nearest
+from tinyslim.naming import nearest
 
 _EXAMPLE = """\
 examples:

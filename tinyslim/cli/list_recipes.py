@@ -26,8 +26,7 @@ def add_to(commands) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> None:
     """Print."""
     from tinyslim.compress import recipes
-
-    from .settings import nearest
+    from tinyslim.naming import nearest
 
     names = recipes.names()
     if arguments.recipe is None:

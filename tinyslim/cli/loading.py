@@ -9,11 +9,9 @@ DATA_HELP = "a data set by name, or a folder with train/CLASS/*.png and test/CLA
 
 def data_sets(name: str):
     """The training set and the test set called `name`, or those below the folder `name`."""
-    from tinyslim import data
+    from tinyslim.data.naming import data_sets
 
-    if Path(name).is_dir():
-        return data.from_folder(Path(name, "train")), data.from_folder(Path(name, "test"))
-    return data.load(name)
+    return data_sets(name)
 
 
 def model_or_program(path: str):

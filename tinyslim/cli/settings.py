@@ -1,11 +1,9 @@
-"""``--set key=value``: values as TOML has them, and networks of the zoo made from such settings."""
+"""``--set key=value``: values as TOML has them."""
 
 from __future__ import annotations
 
 import argparse
-import inspect
 import tomllib
-from difflib import get_close_matches
 
 
 def key_and_value(text: str) -> tuple[str, object]:
@@ -33,29 +31,3 @@ def add_set(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--set", dest="settings", type=key_and_value, action="append", default=[], metavar="KEY=VALUE", help=what
     )
-
-
-def network(name: str, settings: dict):
-    """The network of the zoo called `name`, made with `settings`.
-
-    Raises
-    ------
-    ValueError
-        Names the nearest network or setting where there is none of that name.
-    """
-    from tinyslim import models
-
-    if name not in models.__all__:
-        raise ValueError(f"no network is called {name!r}{nearest(name, models.__all__)}")
-    make = getattr(models, name)
-    known = list(inspect.signature(make).parameters)
-    for key in settings:
-        if key not in known:
-            raise ValueError(f"{name} has no setting {key!r}{nearest(key, known)}")
-    return make(**settings)
-
-
-def nearest(name: str, known) -> str:
-    """What to say behind "there is no …": the nearest known name, or all of them."""
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from .loading import DATA_HELP, data_sets
-from .settings import add_set, network
+from .settings import add_set
 
 _EXAMPLE = """\
 example:
@@ -48,6 +48,7 @@ def add_to(commands) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> None:
     """Train; leaves model.npz, history.json and training.json in the folder."""
     from tinyslim import train
+    from tinyslim.models.naming import network
 
     train_set, test_set = data_sets(arguments.data)
     given = dict(arguments.settings)

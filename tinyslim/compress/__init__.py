@@ -1,8 +1,9 @@
 """Compression: strategies that prune, quantise and distil, in one list, driven by one `Compressor`."""
 
 from . import recipes
+from .checking import ConfigError
 from .compressor import Compressor
-from .config import Config, ConfigError, read_config
+from .config import Config, read_config
 from .context import Context
 from .distillation import DistillationStrategy
 from .finish import Result

@@ -23,6 +23,7 @@ from .identity import data_digest, flat, model_digest
 from .measure import table, verdict
 from .plan import plan
 from .rates import schedule
+from .strategy import Strategy
 
 
 class Compressor:
@@ -108,7 +109,7 @@ class Compressor:
             try:
                 while context.epoch < self.config.settings.epochs:
                     self._epoch(context, progress)
-                    write_checkpoint(out / CHECKPOINT, context, self._identity)
+                    write_checkpoint(out / CHECKPOINT, context, self.identity)
                 context.model.eval()
                 self._call("on_compression_end", context)
                 return self._finish(context, out, progress)
@@ -152,17 +153,14 @@ class Compressor:
     def _call(self, hook: str, context: Context) -> None:
         """Call a hook of every strategy, in order; errors name the strategy."""
         for strategy in self.config.strategies:
-            try:
-                getattr(strategy, hook)(context)
-            except ValueError as error:
-                raise ValueError(f"strategies.{strategy.name}: {error}") from error
+            _call_one(strategy, hook, context)
 
     def _open(self, context: Context) -> Path:
         """The folder of this run; with `resume` its checkpoint is read into `context`."""
         stopped = folder_to_resume(self.wish)
         if self.resume and stopped is not None:
             sweep(stopped)
-            read_checkpoint(stopped / CHECKPOINT, context, self._identity)
+            read_checkpoint(stopped / CHECKPOINT, context, self.identity)
             where = f"after epoch {context.epoch}" if context.epoch else "before epoch 1"
             context.say(f"resuming {where} from {stopped / CHECKPOINT}")
             return stopped
@@ -173,16 +171,16 @@ class Compressor:
             context.say(f"{stopped} holds a run that was stopped; --resume (resume=True) would go on with it")
         write_text_atomically(out / "config.json", self.config.as_json() + "\n")
         # What strategies find out before the first epoch may take hours: a kill there must find its way back, too.
-        write_checkpoint(out / CHECKPOINT, context, self._identity)
+        write_checkpoint(out / CHECKPOINT, context, self.identity)
         return out
 
     def _epoch(self, context: Context, progress: Progress) -> None:
         start = time.perf_counter()
         settings = self.config.settings
         context.reset_loss()
-        self._call("on_epoch_begin", context)
+        entry = self._begin(context)
         context.between_epochs = False
-        entry = self._train(context, progress)
+        entry |= self._train(context, progress)
         context.between_epochs = True
         last = context.epoch + 1 == settings.epochs
         if settings.eval_epoch and (last or (context.epoch + 1) % settings.eval_epoch == 0):
@@ -191,6 +189,17 @@ class Compressor:
         self._call("on_epoch_end", context)
         progress.epoch(context.history[-1])
         context.epoch += 1
+
+    def _begin(self, context: Context) -> dict:
+        """Let the strategies begin the epoch; tells what a cut left of top-1 before any training mends it."""
+        left = {}
+        for strategy in self.config.strategies:
+            model = context.model
+            _call_one(strategy, "on_epoch_begin", context)
+            # Fake quantisers have no ranges to be tested with before their first batch.
+            if context.model is not model and not strategy.quantizes and self.config.settings.eval_epoch:
+                left = {"top1_after_cut": evaluate(context.model, self.test_set)["top1"]}
+        return left
 
     def _train(self, context: Context, progress: Progress) -> dict:
         def loss(model, images, labels):
@@ -215,8 +224,8 @@ class Compressor:
         return result
 
     @cached_property
-    def _identity(self) -> dict:
-        """What a checkpoint must agree in."""
+    def identity(self) -> dict:
+        """What this run is, by dotted name: a checkpoint or a result of another can't stand in for it."""
         return {
             **flat(self.config),
             "model": model_digest(self.original, self.example),
@@ -224,6 +233,13 @@ class Compressor:
             "test_data": data_digest(self.test_set),
             "teacher": None if self.teacher is None else model_digest(self.teacher, self.example),
         }
+
+
+def _call_one(strategy: Strategy, hook: str, context: Context) -> None:
+    try:
+        getattr(strategy, hook)(context)
+    except ValueError as error:
+        raise ValueError(f"strategies.{strategy.name}: {error}") from error
 
 
 def _how_to_go_on(finished: int, out: Path) -> str:

@@ -7,23 +7,13 @@ import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
-
 from . import recipes
+from .checking import ConfigError, checked, nearest, refuse_unknown
 from .order import order_problems
 from .settings import CompressorSettings
 from .strategy import STRATEGIES, Strategy
-
-
-class ConfigError(ValueError):
-    """Everything that is wrong with a config, a line each."""
-
-    def __init__(self, problems: list[str]):
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True)
@@ -80,13 +70,13 @@ def read_config(source, overrides: Iterable[tuple[str, object]] = ()) -> Config:
     >>> from tinyslim import compress
     >>> compress.read_config({"compressor": {"epochs": 2, "batchsize": 32}})
     Traceback (most recent call last):
-    tinyslim.compress.config.ConfigError: config: compressor.batchsize (=32) is unknown; did you mean batch_size?
+    tinyslim.compress.checking.ConfigError: config: compressor.batchsize (=32) is unknown; did you mean batch_size?
     """
     name, where, table = _load(source)
     problems: list[str] = []
     table = _overridden(table, overrides, problems)
-    _refuse_unknown(where, "", table, ("compressor", "strategies"), problems)
-    settings = _checked(where, "compressor", CompressorSettings, table.get("compressor", {}), {}, problems)
+    refuse_unknown(where, "", table, ("compressor", "strategies"), problems)
+    settings = checked(where, "compressor", CompressorSettings, table.get("compressor", {}), {}, problems)
     strategies = tuple(_strategies(where, table.get("strategies", {}), problems))
     if settings is not None:
         problems += [f"{where}: {problem}" for problem in order_problems(strategies, settings.epochs)]
@@ -106,7 +96,7 @@ def _load(source) -> tuple[str, str, dict]:
     path = Path(source)
     if isinstance(source, str) and not path.suffix and len(path.parts) == 1:
         if source not in recipes.names():
-            raise ConfigError([f"`config` (={source!r}) is no recipe{_nearest(source, recipes.names())}"])
+            raise ConfigError([f"`config` (={source!r}) is no recipe{nearest(source, recipes.names())}"])
         path = recipes.path(source)
     if not path.exists():
         raise FileNotFoundError(f"there is no config file {str(path)!r}")
@@ -130,7 +120,7 @@ def _overridden(table: dict, overrides: Iterable[tuple[str, object]], problems: 
             if depth == 0 and folder == "compressor":
                 inner.setdefault(folder, {})
             if not isinstance(inner.get(folder), dict):
-                problems.append(f"--set {key}: there is no {'.'.join(folders[: depth + 1])}{_nearest(folder, inner)}")
+                problems.append(f"--set {key}: there is no {'.'.join(folders[: depth + 1])}{nearest(folder, inner)}")
                 break
             inner = inner[folder]
         else:
@@ -158,54 +148,8 @@ def _strategies(where: str, tables, problems: list[str]) -> Iterable[Strategy]:
         if kind is None:
             problems.append(f"{where}: {key}.class is missing; there are {', '.join(sorted(STRATEGIES))}")
         elif not isinstance(kind, str) or kind not in STRATEGIES:
-            problems.append(f"{where}: {key}.class (={kind!r}) is unknown{_nearest(str(kind), sorted(STRATEGIES))}")
+            problems.append(f"{where}: {key}.class (={kind!r}) is unknown{nearest(str(kind), sorted(STRATEGIES))}")
         else:
-            strategy = _checked(where, key, STRATEGIES[kind], values, {"name": name}, problems)
+            strategy = checked(where, key, STRATEGIES[kind], values, {"name": name}, problems)
             if strategy is not None:
                 yield strategy
-
-
-def _checked(where: str, key: str, kind: type[BaseModel], values, given: dict, problems: list[str]):
-    """An instance of `kind` with these values, or None and a line for each that is wrong.
-
-    `given` are fields that come from elsewhere: a table can't set them.
-    """
-    if not isinstance(values, dict):
-        problems.append(f"{where}: {key} (={values!r}) must be a table")
-        return None
-    known = ["class", *kind.model_fields] if given else list(kind.model_fields)
-    before = len(problems)
-    _refuse_unknown(where, f"{key}.", values, [field for field in known if field not in given], problems)
-    try:
-        made = kind(**{field: value for field, value in values.items() if field in kind.model_fields} | given)
-    except ValidationError as error:
-        problems += [f"{where}: {key}.{_told(fault)}" for fault in error.errors()]
-        return None
-    return made if len(problems) == before else None
-
-
-def _refuse_unknown(where: str, prefix: str, values: dict, known: Iterable[str], problems: list[str]) -> None:
-    for field in values:
-        if field not in known:
-            problems.append(f"{where}: {prefix}{field} (={values[field]!r}) is unknown{_nearest(str(field), known)}")
-
-
-def _told(fault: dict) -> str:
-    """One of pydantic's errors in our words."""
-    field = ".".join(map(str, fault["loc"]))
-    if fault["type"] == "missing":
-        return f"{field} is missing"
-    text = fault["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
-        return f"{field} (={fault['input']!r}) {text}{_suggestion(fault['input'], fault['ctx']['expected'])}"
-    return f"{field} (={fault['input']!r}) {text}"
-
-
-def _suggestion(word: str, expected: str) -> str:
-    close = get_close_matches(word, [part for part in expected.split("'") if part.isidentifier()], n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known) or 'none'}"
