@@ -38,7 +38,7 @@ def test_every_group_loses_the_same_share_to_the_nearest_channel(build):
     plan = prune.plan_uniform(build(), SMALL, 0.5)
     for group in plan.structure.groups:
         gone = group.width - len(plan.keep[group.name])
-        assert abs(gone - plan.ratio * group.width) <= 0.5
+        assert abs(gone - plan.level * group.width) <= 0.5
 
 
 def test_the_ratio_is_the_smallest_that_meets_the_target():

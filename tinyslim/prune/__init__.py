@@ -4,22 +4,28 @@ from .checking import PruningMismatchError
 from .criteria import CRITERIA, Filters
 from .cutting import cut
 from .grouping import Group, Member
-from .planning import Plan, plan_uniform, uniform
+from .planning import Plan, choose_groups, plan_by_level, plan_ratios
 from .recalibration import recalibrate_batch_norm
 from .rules import RULES
+from .stepping import Curve
 from .structure import Structure, groups, read_structure, uncut
+from .uniform_pruning import plan_uniform, uniform
 
 __all__ = [
     "CRITERIA",
     "RULES",
+    "Curve",
     "Filters",
     "Group",
     "Member",
     "Plan",
     "PruningMismatchError",
     "Structure",
+    "choose_groups",
     "cut",
     "groups",
+    "plan_by_level",
+    "plan_ratios",
     "plan_uniform",
     "read_structure",
     "recalibrate_batch_norm",

@@ -1,9 +1,13 @@
-"""Uniform pruning: one ratio for every group, found so that a FLOPs target is met."""
+"""Which channels go: those of the lowest level first, over all groups, until a FLOPs target is met.
+
+Every strategy is one curve a group, from the share of its channels that is gone to a level. Uniform pruning takes the
+share itself, sensitive pruning the loss that the group alone would cost, a search the share over the group's own ratio.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
@@ -14,6 +18,7 @@ from tinyslim.nn import Module
 from .criteria import Criterion, rank
 from .cutting import cut_structure
 from .grouping import Group
+from .stepping import Curve, Steps, keep_by_ratios
 from .structure import Structure, read_structure
 
 #: By how much the share of FLOPs removed may exceed the target before a plan says why.
@@ -28,25 +33,33 @@ class Plan:
     ----------
     structure : Structure
     keep : dict
-        For each group that is cut, by name, the numbers of the channels that stay.
-    ratio : float
-        The share of its channels that every group loses, before rounding to whole channels.
-    requested : float
-        The share of the FLOPs that was to go.
+        For each group that may be cut, by name, the numbers of the channels that stay.
+    level : float or None
+        What the last channel to go was worth on its group's curve; None where ratios were given.
+    level_name : str
+        What levels are: the "ratio" of every group, before rounding to whole channels, if the plan is uniform.
+    requested : float or None
+        The share of the FLOPs that was to go; None where ratios were given.
     note : str
-        Why more went than was requested, if it was much more.
+        Why more went than was requested, if it was much more, and to what widths were rounded.
     """
 
     structure: Structure
     keep: dict[str, np.ndarray]
-    ratio: float
-    requested: float
+    level: float | None = None
+    level_name: str = "ratio"
+    requested: float | None = None
     note: str = ""
 
     @property
     def mask(self) -> np.ndarray:
         """For each channel of the whole network, whether it stays."""
         return self.structure.mask(self.keep)
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """For each group that may be cut the share of its channels that goes."""
+        return {name: 1 - len(kept) / self.structure.group(name).width for name, kept in self.keep.items()}
 
     @property
     def flops_before(self) -> int:
@@ -79,7 +92,8 @@ class Plan:
         return cut_structure(self.structure, self.mask)
 
     def __repr__(self) -> str:
-        return f"Plan({self.achieved:.2%} of the FLOPs go, {self.requested:.2%} requested)"
+        requested = "" if self.requested is None else f", {self.requested:.2%} requested"
+        return f"Plan({self.achieved:.2%} of the FLOPs go{requested})"
 
     def __str__(self) -> str:
         widths = self.widths
@@ -88,152 +102,124 @@ class Plan:
         for layer, (before, after) in widths.items():
             reason = f"  kept: {self.structure.uncut[layer]}" if layer in self.structure.uncut else ""
             lines.append(f"{layer.ljust(longest)}  {before:5,} → {after:5,} channels{reason}")
+        requested = "" if self.requested is None else f", {self.requested:.2%} requested"
+        level = "" if self.level is None else f"{self.level_name} {self.level:.4f}: "
         lines += [
-            f"ratio {self.ratio:.4f}: {self.achieved:.2%} of the FLOPs go, {self.requested:.2%} requested",
+            f"{level}{self.achieved:.2%} of the FLOPs go{requested}",
             f"FLOPs {self.flops_before:,} → {self.flops_after:,}",
             f"parameters {self.params_before:,} → {self.params_after:,}",
         ]
         return "\n".join(lines + [self.note] * bool(self.note))
 
 
-class _Steps:
-    """The order in which a growing ratio takes channels away, one at a time.
+def choose_groups(structure: Structure, pruned_params: str) -> list[Group]:
+    """The groups that some weight of this pattern belongs to.
 
-    At ratio r a group of width w has lost round(r·w) channels, so it loses its k-th at r = (k − ½)/w. Rounding to the
-    nearest keeps every group within half a channel of the ratio, and groups of 8, 16, 32, … channels never step
-    together; groups of one width do, and then go one after the other, as in the graph. The last channel never goes.
+    Raises
+    ------
+    ValueError
+        When there is none.
     """
-
-    def __init__(self, structure: Structure, chosen: Sequence[Group], order: dict[str, np.ndarray]):
-        self.structure, self.chosen, self.order = structure, chosen, order
-        ratios = [(np.arange(1, group.width) - 0.5) / group.width for group in chosen]
-        groups = np.repeat(np.arange(len(chosen)), [len(r) for r in ratios])
-        ratios = np.concatenate(ratios)
-        sequence = np.lexsort((groups, ratios))
-        self.groups, self.ratios = groups[sequence], ratios[sequence]
-        self.macs = structure.macs(structure.mask({}))
-
-    def __len__(self) -> int:
-        return len(self.groups)
-
-    def keep(self, steps: int) -> dict[str, np.ndarray]:
-        """What each group keeps after so many steps: all but the first of its order."""
-        gone = np.bincount(self.groups[:steps], minlength=len(self.chosen))
-        return {group.name: np.sort(self.order[group.name][n:]) for group, n in zip(self.chosen, gone, strict=True)}
-
-    def removed(self, steps: int) -> float:
-        """The share of the multiply-adds that is gone then."""
-        return 1 - self.structure.macs(self.structure.mask(self.keep(steps))) / self.macs
+    names = {member.path: group for group in structure.groups for member in group.makers}
+    if not names:
+        told = "; ".join(f"{layer}: {reason}" for layer, reason in structure.uncut.items())
+        raise ValueError(f"no channels of this network can be cut ({told})")
+    chosen = [
+        group for group in structure.groups if any(fnmatch(member.path, pruned_params) for member in group.makers)
+    ]
+    if not chosen:
+        raise ValueError(
+            f"`pruned_params` (={pruned_params!r}) matches none of the weights that can be cut: {', '.join(names)}"
+        )
+    return chosen
 
 
-def plan_uniform(
-    model: Module,
-    example,
-    target_flops: float = 0.5,
-    criterion: Criterion = "l1_norm",
-    pruned_params: str = "*",
-    seed: int = 0,
+def plan_by_level(
+    structure: Structure,
+    chosen: Sequence[Group],
+    order: Mapping[str, np.ndarray],
+    curves: Mapping[str, Curve],
+    target_flops: float,
+    round_to: int = 1,
+    level_name: str = "ratio",
 ) -> Plan:
-    """What `uniform` would do, with its arguments: look before you cut.
+    """The fewest steps, in the order of their levels, that remove the share `target_flops` of the FLOPs.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tinyslim import nn, prune
-    >>> layers = nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.GlobalAvgPool2d(), nn.Linear(16, 4)
-    >>> net = nn.Sequential(*layers)
-    >>> print(prune.plan_uniform(net, np.zeros((1, 12, 12, 1))))
-    0     16 →    11 channels
-    2     16 →    11 channels
-    4      4 →     4 channels  kept: the network's output has a fixed width
-    ratio 0.2812: 50.82% of the FLOPs go, 50.00% requested
-    FLOPs 323,840 → 159,280
-    parameters 2,548 → 1,258
+    Parameters
+    ----------
+    structure : Structure
+    chosen : list of Group
+        Those that may lose channels; see `choose_groups`.
+    order : dict
+        For each of them its channels, the first to go first; see `rank`.
+    curves : dict
+        For each of them its `Curve`.
+    target_flops : float
+        Above 0 and below 1.
+    round_to : int
+        Widths that are left are multiples of it; a group of no more channels stays whole.
+    level_name : str
+        What the plan calls a level.
+
+    Raises
+    ------
+    ValueError
+        When the target can't be met: tells the nearest that can.
     """
     if not 0 < target_flops < 1:
         raise ValueError(
             f"`target_flops` (={target_flops!r}) must be above 0 and below 1: the share of FLOPs to remove"
         )
-    structure = read_structure(model, example)
-    chosen = _chosen(structure, pruned_params)
-    steps = _Steps(structure, chosen, rank(structure, chosen, criterion, seed))
+    steps = Steps(structure, chosen, order, curves, round_to)
     most = steps.removed(len(steps))
     if most < target_flops:
+        left = "one channel" if round_to == 1 else f"at most {round_to} channels"
         raise ValueError(
-            f"`target_flops` (={target_flops!r}) can't be met: with one channel left in each of {len(chosen)} groups "
+            f"`target_flops` (={target_flops!r}) can't be met: with {left} left in each of {len(chosen)} groups "
             f"{most:.4f} of the FLOPs are removed, which is the nearest that can"
         )
     count = bisect_left(range(len(steps)), target_flops, key=steps.removed)
-    last, reached = chosen[steps.groups[count - 1]], steps.removed(count)
-    note = ""
-    if reached - target_flops > NEAR:
-        note = (
-            f"one channel fewer of {last.name} ({last.width} channels) and only {steps.removed(count - 1):.2%} would go"
+    notes = [f"widths are multiples of {round_to}"] * (round_to > 1)
+    if steps.removed(count) - target_flops > NEAR:
+        last, fewer = chosen[steps.groups[count - 1]], "channel" if round_to == 1 else "step"
+        notes.append(
+            f"one {fewer} fewer of {last.name} ({last.width} channels) and only {steps.removed(count - 1):.2%} would go"
         )
-    return Plan(structure, steps.keep(count), float(steps.ratios[count - 1]), target_flops, note)
+    level = float(steps.levels[count - 1])
+    return Plan(structure, steps.keep(count), level, level_name, target_flops, "\n".join(notes))
 
 
-def _chosen(structure: Structure, pattern: str) -> list[Group]:
-    """The groups that some weight of this pattern belongs to."""
-    names = {member.path: group for group in structure.groups for member in group.makers}
-    if not names:
-        told = "; ".join(f"{layer}: {reason}" for layer, reason in structure.uncut.items())
-        raise ValueError(f"no channels of this network can be cut ({told})")
-    chosen = [group for group in structure.groups if any(fnmatch(member.path, pattern) for member in group.makers)]
-    if not chosen:
-        raise ValueError(
-            f"`pruned_params` (={pattern!r}) matches none of the weights that can be cut: {', '.join(names)}"
-        )
-    return chosen
-
-
-def uniform(
+def plan_ratios(
     model: Module,
     example,
-    target_flops: float = 0.5,
+    ratios: Mapping[str, float],
     criterion: Criterion = "l1_norm",
-    pruned_params: str = "*",
     seed: int = 0,
-) -> Module:
-    """A smaller copy of `model`: every group loses the same share of its channels, the smallest that meets the target.
-
-    The filters with the smallest scores go (Li et al. 2017). An optimizer holds arrays of the widths before: build a
-    new one over the parameters of the result.
-
-    Parameters
-    ----------
-    model : Module
-        Stays as it is.
-    example : array
-        A batch that the model takes, (n, h, w, c); its values don't matter.
-    target_flops : float
-        The share of the FLOPs of convolutions and linear layers that goes, above 0 and below 1.
-    criterion : str or function
-        A name from `CRITERIA`, or a function from a weight (…, filters) to one number a filter.
-    pruned_params : str
-        A pattern (as of file names) for the weights whose filters may go; what must be cut with them is cut too.
-    seed : int
-        Of the criterion "random".
-
-    Returns
-    -------
-    Module
-        Of the same class, with the same preprocessing, in the same mode.
+    round_to: int = 1,
+) -> Plan:
+    """A plan for ratios of your own: the share of its channels that each group loses, by the group's name.
 
     Raises
     ------
     ValueError
-        When the target can't be met (tells the nearest that can), the pattern matches nothing or an op has no rule.
-    PruningMismatchError
-        When the result does not compute what `model` computes with the same channels at zero.
+        When a name is unknown or a ratio not at least 0 and below 1.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from tinyslim import graph, models, prune
-    >>> model, example = models.mobilenet_v1(num_classes=10, width=0.25, stem_stride=1), np.zeros((1, 32, 32, 3))
-    >>> smaller = prune.uniform(model, example, target_flops=0.5)
-    >>> f"{graph.summary(smaller, example).macs / graph.summary(model, example).macs:.2f}"
-    '0.50'
+    >>> from tinyslim import nn, prune
+    >>> net = nn.Sequential(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 4, 3))
+    >>> print(prune.plan_ratios(net, np.zeros((1, 12, 12, 1)), {"0": 0.25}))
+    0     16 →    12 channels
+    2      4 →     4 channels  kept: the network's output has a fixed width
+    25.00% of the FLOPs go
+    FLOPs 102,528 → 76,896
+    parameters 740 → 556
     """
-    return plan_uniform(model, example, target_flops, criterion, pruned_params, seed).apply()
+    structure = read_structure(model, example)
+    for name, ratio in ratios.items():
+        if not 0 <= ratio < 1:
+            raise ValueError(f"`ratios[{name!r}]` (={ratio!r}) must be at least 0 and below 1")
+    chosen = [structure.group(name) for name in ratios]
+    order = rank(structure, chosen, criterion, seed)
+    return Plan(structure, keep_by_ratios(chosen, order, ratios, round_to))
