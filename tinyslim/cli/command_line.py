@@ -15,6 +15,7 @@ from . import (
     compress_model,
     evaluate_file,
     list_recipes,
+    measure_cliff,
     predict_images,
     show_info,
     summarize,
@@ -28,6 +29,7 @@ COMMANDS = (
     evaluate_file,
     summarize,
     train_model,
+    measure_cliff,
     bench_engine,
     show_info,
 )

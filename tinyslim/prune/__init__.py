@@ -1,7 +1,7 @@
 """Filter pruning: which channels go together, which matter least, and a smaller network without them."""
 
 from .checking import PruningMismatchError
-from .criteria import CRITERIA, Filters
+from .criteria import CRITERIA, Filters, channel_scores
 from .cutting import cut
 from .grouping import Group, Member
 from .planning import Plan, choose_groups, plan_by_level, plan_ratios
@@ -21,6 +21,7 @@ __all__ = [
     "Plan",
     "PruningMismatchError",
     "Structure",
+    "channel_scores",
     "choose_groups",
     "cut",
     "groups",

@@ -92,19 +92,28 @@ def find_criterion(criterion: Criterion) -> Callable[[Filters], np.ndarray]:
 
 
 def rank(structure: Structure, chosen: Iterable[Group], criterion: Criterion, seed: int) -> dict[str, np.ndarray]:
-    """For each chosen group its channels, the least important first; of equal ones the first goes first.
+    """For each chosen group its channels, the least important first; of equal ones the first goes first."""
+    scores = channel_scores(structure, chosen, criterion, seed)
+    return {name: np.argsort(own, kind="stable") for name, own in scores.items()}
 
-    Where several layers make a channel together (the branches of a residual add), its score is the sum of its filters'
-    scores, each divided by the mean of its layer: else the branch with the larger weights would decide alone.
+
+def channel_scores(
+    structure: Structure, chosen: Iterable[Group], criterion: Criterion = "l1_norm", seed: int = 0
+) -> dict[str, np.ndarray]:
+    """For each chosen group one number a channel, float64: the smallest go first.
+
+    Each layer's scores are divided by the mean of their sizes. Where several layers make a channel together (the
+    branches of a residual add), its score is the sum of theirs: undivided, the branch with the larger weights would
+    decide alone.
     """
     score, rng = find_criterion(criterion), np.random.default_rng(seed)
     weights = {axis.path: structure.channels.parameters[axis.path].data for axis in structure.channels.makers()}
-    scores = {}
+    scores, chosen = {}, list(chosen)
     wanted = {member.path for group in chosen for member in group.makers}
     for path in (path for path in weights if path in wanted):
         filters = Filters(layer_name(path), weights[path], _scale_behind(structure, path), rng)
         scores[path] = _checked(score(filters), filters)
-    return {group.name: np.argsort(_group_scores(group, scores), kind="stable") for group in chosen}
+    return {group.name: _group_scores(group, scores) for group in chosen}
 
 
 def _checked(scores, filters: Filters) -> np.ndarray:

@@ -64,13 +64,22 @@ class Structure:
         return found
 
     def macs(self, mask: np.ndarray) -> int:
-        """Multiply-adds of one image: those of a layer grow with its channels in times its channels out."""
-        stay = self.positions(mask)
-        total = 0
+        """Multiply-adds of one image."""
+        return sum(self.layer_macs(mask).values())
+
+    def layer_macs(self, mask: np.ndarray) -> dict[str, int]:
+        """Multiply-adds of each node that has some: they grow with its channels in times its channels out."""
+        stay, found = self.positions(mask), {}
         for node in self.graph:
-            axes = stay[self.channels.weights[node]].values() if node in self.channels.weights else ()
-            total += node.macs // prod(len(kept) for kept in axes) * prod(int(kept.sum()) for kept in axes)
-        return total
+            if node.macs:
+                axes = stay[self.channels.weights[node]].values() if node in self.channels.weights else ()
+                whole, kept = prod(len(one) for one in axes), prod(int(one.sum()) for one in axes)
+                found[node.name] = node.macs // whole * kept
+        return found
+
+    def layer_widths(self, mask: np.ndarray) -> dict[str, int]:
+        """Channels of the result of each node that has multiply-adds."""
+        return {node.name: int(self.result_positions(node, mask).sum()) for node in self.graph if node.macs}
 
     def params(self, mask: np.ndarray) -> int:
         """Trained numbers."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 # Okabe and Ito 2008: colours that people of every colour vision can tell apart.
-BEFORE, AFTER, TRAIN, TEST = "#D55E00", "#0072B2", "#999999", "#0072B2"
+VERMILLION, BLUE, GREEN, ORANGE, GREY = "#D55E00", "#0072B2", "#009E73", "#E69F00", "#999999"
+BEFORE, AFTER, TRAIN, TEST = VERMILLION, BLUE, GREY, BLUE
 
 
 def draw_trade_off(axes, metrics: dict) -> None:
@@ -32,7 +33,7 @@ def draw_trade_off(axes, metrics: dict) -> None:
     axes.set_xlabel("size of the Program, kB")
     axes.set_ylabel("top-1 on the test images, %")
     axes.set_title(f"{metrics['size_reduction']:.1%} smaller, top-1 {_signed(100 * found['change'])} points")
-    _legend(axes)
+    draw_legend(axes)
 
 
 def _point(axes, column: dict, name: str, colour: str, marker: str, side: str) -> None:
@@ -54,7 +55,7 @@ def _signed(number: float) -> str:
     return f"{number:+.2f}".replace("-", "−")
 
 
-def _legend(axes) -> None:
+def draw_legend(axes) -> None:
     """Below the axes, where no curve can run through it."""
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize="small")
 
@@ -87,4 +88,4 @@ def draw_training_curve(axes, history: list[dict], start: float | None = None) -
     axes.set_ylabel("top-1, %")
     axes.set_title("Training")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    _legend(axes)
+    draw_legend(axes)

@@ -21,7 +21,7 @@ def compression_figure(metrics: dict, history: list[dict]) -> Figure:
         A compression's.
     history : list of dict
     """
-    figure = _figure(9.6, 4.2)
+    figure = empty_figure(9.6, 4.2)
     left, right = figure.subplots(1, 2)
     draw_trade_off(left, metrics)
     draw_training_curve(right, history, metrics["before"]["top1"])
@@ -30,12 +30,12 @@ def compression_figure(metrics: dict, history: list[dict]) -> Figure:
 
 def training_figure(history: list[dict]) -> Figure:
     """The training curve alone."""
-    figure = _figure(5.2, 4.0)
+    figure = empty_figure(5.2, 4.0)
     draw_training_curve(figure.subplots(), history)
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def empty_figure(width: float, height: float) -> Figure:
     """An empty figure that no window and no backend of the user's knows of."""
     # matplotlib takes half a second to import, and who trains without pictures should not wait for it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
