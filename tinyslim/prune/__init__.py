@@ -3,6 +3,7 @@
 from .checking import PruningMismatchError
 from .criteria import CRITERIA, Filters
 from .cutting import cut
+from .evaluation import Evaluate, SubsetTop1, score_and_loss, trial
 from .grouping import Group, Member
 from .planning import Plan, choose_groups, plan_by_level, plan_ratios
 from .recalibration import recalibrate_batch_norm
@@ -15,12 +16,14 @@ __all__ = [
     "CRITERIA",
     "RULES",
     "Curve",
+    "Evaluate",
     "Filters",
     "Group",
     "Member",
     "Plan",
     "PruningMismatchError",
     "Structure",
+    "SubsetTop1",
     "choose_groups",
     "cut",
     "groups",
@@ -29,6 +32,8 @@ __all__ = [
     "plan_uniform",
     "read_structure",
     "recalibrate_batch_norm",
+    "score_and_loss",
+    "trial",
     "uncut",
     "uniform",
 ]
