@@ -8,25 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinyslim.graph import GraphModule, from_json, to_json
-from tinyslim.nn import Module
-from tinyslim.train import arrays_under, as_graph_module, read_archive, write_archive
+from tinyslim.graph import from_json, to_json
+from tinyslim.train import arrays_under, differences, read_archive, write_archive
 
 if TYPE_CHECKING:
     from .context import Context
 
 KIND = "compression"
-
-
-def canonical(model: Module, example: np.ndarray) -> GraphModule:
-    """A copy of `model` as a file would give it back.
-
-    Names, and so arrays and optimizer buffers, may come out of a file in another order than they went in. Taking every
-    model through this lets an unbroken run go the way of a resumed one, and shows at once what can't be saved.
-    """
-    running = as_graph_module(model, example)
-    header = json.loads(json.dumps(to_json(running), sort_keys=True))
-    return from_json(header, {name: array.copy() for name, array in running.state_dict().items()})
 
 
 def write_checkpoint(path: Path, context: Context, identity: dict) -> None:
@@ -64,14 +52,8 @@ def read_checkpoint(path: Path, context: Context, identity: dict) -> None:
         When the checkpoint is another run's: names every difference. When it is damaged.
     """
     header, arrays = read_archive(path, KIND)
-    was = header["identity"]
-    differences = [
-        f"{name} was {was.get(name)!r}, now {identity.get(name)!r}"
-        for name in sorted(was.keys() | identity.keys())
-        if was.get(name) != identity.get(name)
-    ]
-    if differences:
-        raise ValueError(f"the checkpoint {str(path)!r} belongs to another run: {'; '.join(differences)}")
+    if told := differences(header["identity"], identity):
+        raise ValueError(f"the checkpoint {str(path)!r} belongs to another run: {told}")
     context.model = from_json(header["architecture"], arrays_under("model/", arrays))
     context.optimizer = context.settings.optimizer(context.model)
     context.optimizer.load_state_dict(arrays_under("optimizer/", arrays))

@@ -11,15 +11,24 @@ from pathlib import Path
 from tinyslim.data import Dataset, Loader
 from tinyslim.files import write_text_atomically
 from tinyslim.nn import Module
-from tinyslim.train import Batch, Progress, TrainingDivergedError, evaluate, train_epoch
+from tinyslim.train import (
+    Batch,
+    Progress,
+    TrainingDivergedError,
+    canonical,
+    data_digest,
+    evaluate,
+    model_digest,
+    train_epoch,
+)
 
-from .checkpoint import canonical, read_checkpoint, write_checkpoint
+from .checkpoint import read_checkpoint, write_checkpoint
 from .config import Config, read_config
 from .context import Context
 from .finish import Result, finish
 from .fitting import check_fit
 from .folder import CHECKPOINT, folder_to_resume, fresh_folder, sweep
-from .identity import data_digest, flat, model_digest
+from .identity import flat
 from .measure import table, verdict
 from .plan import plan
 from .rates import schedule

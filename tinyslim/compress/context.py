@@ -13,9 +13,8 @@ from tinyslim.data import Dataset, Loader
 from tinyslim.graph import GraphModule
 from tinyslim.nn import Module
 from tinyslim.optim import Optimizer, Schedule
-from tinyslim.train import Batch, Loss, label_loss
+from tinyslim.train import Batch, Loss, canonical, label_loss
 
-from .checkpoint import canonical
 from .settings import CompressorSettings
 
 

@@ -3,6 +3,7 @@
 from .checking import PruningMismatchError
 from .criteria import CRITERIA, Filters, channel_scores
 from .cutting import cut
+from .evaluation import Evaluate, SubsetTop1, score_and_loss, trial
 from .grouping import Group, Member
 from .planning import Plan, choose_groups, plan_by_level, plan_ratios
 from .recalibration import recalibrate_batch_norm
@@ -15,6 +16,7 @@ __all__ = [
     "CRITERIA",
     "RULES",
     "Curve",
+    "Evaluate",
     "Filters",
     "Group",
     "Member",
@@ -22,6 +24,7 @@ __all__ = [
     "PruningMismatchError",
     "Structure",
     "channel_scores",
+    "SubsetTop1",
     "choose_groups",
     "cut",
     "groups",
@@ -30,6 +33,8 @@ __all__ = [
     "plan_uniform",
     "read_structure",
     "recalibrate_batch_norm",
+    "score_and_loss",
+    "trial",
     "uncut",
     "uniform",
 ]

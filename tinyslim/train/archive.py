@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
@@ -30,11 +32,18 @@ def write_archive(path, kind: str, header: dict, arrays: dict[str, np.ndarray]) 
     arrays : dict
         Arrays by name.
     """
+    contents = pack(kind, header, arrays)
+    write_atomically(path, lambda file: file.write(contents))
+
+
+def pack(kind: str, header: dict, arrays: dict[str, np.ndarray]) -> bytes:
+    """What `write_archive` writes."""
     if _HEADER in arrays:
         raise ValueError(f"`arrays` must not hold one named {_HEADER!r}: the header lies there")
     text = json.dumps({"format": f"tinyslim-{kind}", "version": 1, **header}, sort_keys=True)
-    packed = {_HEADER: np.frombuffer(text.encode(), np.uint8), **arrays}
-    write_atomically(path, lambda file: np.savez(file, **packed))
+    file = io.BytesIO()
+    np.savez(file, **{_HEADER: np.frombuffer(text.encode(), np.uint8), **arrays})
+    return file.getvalue()
 
 
 def read_archive(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
@@ -49,16 +58,22 @@ def read_archive(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
+    with path.open("rb") as file:
+        return unpack(file, kind, repr(str(path)))
+
+
+def unpack(file: BinaryIO, kind: str, name: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """What `read_archive` reads, from an open file; errors call it `name`."""
     try:
-        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with NpzFile(file, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
         header = dict(json.loads(arrays.pop(_HEADER).tobytes()))
     except _DAMAGE as error:
-        raise ValueError(f"{str(path)!r} is not a whole tinyslim {kind}: {error}") from None
+        raise ValueError(f"{name} is not a whole tinyslim {kind}: {error}") from None
     if header.get("format") != f"tinyslim-{kind}":
-        raise ValueError(f"{str(path)!r} is a {header.get('format')}, expected a tinyslim-{kind}")
+        raise ValueError(f"{name} is a {header.get('format')}, expected a tinyslim-{kind}")
     if header.get("version") != 1:
-        raise ValueError(f"{str(path)!r} has version {header.get('version')}, this tinyslim reads version 1")
+        raise ValueError(f"{name} has version {header.get('version')}, this tinyslim reads version 1")
     return header, arrays
 
 

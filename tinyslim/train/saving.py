@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import numpy as np
 
 from tinyslim.graph import GraphModule, from_json, to_json, to_module, trace
 from tinyslim.nn import Module
 
-from .archive import read_archive, write_archive
+from .archive import pack, read_archive, unpack, write_archive
 
 
 def as_graph_module(model: Module, example=None) -> GraphModule:
@@ -48,8 +51,17 @@ def save(model: Module, path, example=None) -> None:
     >>> train.load(path).classifier.weight.shape
     (256, 10)
     """
+    write_archive(path, *_contents(model, example))
+
+
+def to_bytes(model: Module, example=None) -> bytes:
+    """What `save` writes, to be sent to another process."""
+    return pack(*_contents(model, example))
+
+
+def _contents(model: Module, example) -> tuple[str, dict, dict[str, np.ndarray]]:
     running = as_graph_module(model, example)
-    write_archive(path, "model", {"architecture": to_json(running)}, running.state_dict())
+    return "model", {"architecture": to_json(running)}, running.state_dict()
 
 
 def load(path) -> GraphModule:
@@ -61,7 +73,26 @@ def load(path) -> GraphModule:
     ValueError
         When the file is not a model, is damaged, or holds a layer that is unknown here.
     """
-    header, arrays = read_archive(path, "model")
+    return _restore(*read_archive(path, "model"))
+
+
+def from_bytes(contents: bytes) -> GraphModule:
+    """The model that `to_bytes` was given, in eval mode."""
+    return _restore(*unpack(io.BytesIO(contents), "model", "what was sent"))
+
+
+def _restore(header: dict, arrays: dict[str, np.ndarray]) -> GraphModule:
     model = from_json(header["architecture"], arrays)
     model.eval()
     return model
+
+
+def canonical(model: Module, example: np.ndarray) -> GraphModule:
+    """A copy of `model` as a file would give it back.
+
+    Names, and so arrays and optimizer buffers, may come out of a file in another order than they went in. Taking every
+    model through this lets an unbroken run go the way of a resumed one, and shows at once what can't be saved.
+    """
+    running = as_graph_module(model, example)
+    header = json.loads(json.dumps(to_json(running), sort_keys=True))
+    return from_json(header, {name: array.copy() for name, array in running.state_dict().items()})

@@ -1,0 +1,41 @@
+"""What tells one network and one data set from another, so that nothing goes on, or is taken, as something else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import numpy as np
+
+from tinyslim.data import Dataset
+from tinyslim.graph import to_json
+from tinyslim.nn import Module
+
+from .saving import canonical
+
+
+def model_digest(model: Module, example: np.ndarray) -> str:
+    """A number that tells one network, weights included, from another."""
+    running = canonical(model, example)
+    digest = hashlib.sha256(json.dumps(to_json(running), sort_keys=True).encode())
+    for name, array in running.state_dict().items():
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def data_digest(dataset: Dataset) -> str:
+    """What a data set is, in a few words and a number."""
+    digest = hashlib.sha256(np.ascontiguousarray(dataset.images).data)
+    digest.update(np.ascontiguousarray(dataset.labels).data)
+    return f"{dataset!r}, sha256 {digest.hexdigest()[:16]}"
+
+
+def differences(was: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """What differs between two descriptions of a run, name by name; empty where nothing does."""
+    return "; ".join(
+        f"{name} was {was.get(name)!r}, now {now.get(name)!r}"
+        for name in sorted(was.keys() | now.keys())
+        if was.get(name) != now.get(name)
+    )
