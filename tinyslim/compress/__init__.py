@@ -1,6 +1,7 @@
 """Compression: strategies that prune, quantise and distil, in one list, driven by one `Compressor`."""
 
 from . import recipes
+from .auto_prune import AutoPruneStrategy
 from .checking import ConfigError
 from .cliff_record import Cliff, CliffPoint
 from .compressor import Compressor
@@ -10,12 +11,14 @@ from .distillation import DistillationStrategy
 from .finish import Result
 from .pruning_cliff import Mending, Row, cliff, first_channels
 from .quantization import QuantizationStrategy
+from .sensitive_prune import SensitivePruneStrategy
 from .settings import CompressorSettings
 from .strategy import STRATEGIES, Strategy, register
 from .uniform_prune import UniformPruneStrategy
 
 __all__ = [
     "STRATEGIES",
+    "AutoPruneStrategy",
     "Cliff",
     "CliffPoint",
     "Compressor",
@@ -28,6 +31,7 @@ __all__ = [
     "QuantizationStrategy",
     "Result",
     "Row",
+    "SensitivePruneStrategy",
     "Strategy",
     "UniformPruneStrategy",
     "cliff",

@@ -8,8 +8,9 @@ from itertools import count
 from pathlib import Path
 
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
-#: Every file of a run, as patterns: strategies leave some of their own.
-MADE = (CHECKPOINT, METRICS, "program.npz", "model.npz", "config.json", "*.png", "*-sensitivities*.json", "*-search.json")
+PICTURES = ("compression.png", "widths*.png", "sensitivity*.png", "search*.png")
+#: Every file of a run, as patterns: with several cuts there are several of a kind.
+MADE = (CHECKPOINT, METRICS, "program.npz", "model.npz", "config.json", "sensitivity*.json", "search*.jsonl", *PICTURES)
 
 
 def fresh_folder(wish: Path) -> Path:

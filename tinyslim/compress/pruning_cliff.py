@@ -20,7 +20,6 @@ from tinyslim.prune.criteria import Criterion
 
 from .cliff_record import Cliff, CliffPoint
 from .fitting import check_fit
-from .identity import data_digest, model_digest
 
 
 @dataclass(frozen=True)
@@ -162,9 +161,9 @@ def _cuts(rows: Sequence[Row], seeds: Sequence[int], targets: Sequence[float]) -
 def _settings(model: Module, example, train_set: Dataset, test_set: Dataset, mending, rows) -> dict:
     """All that a point follows from, beside its target and seed: more of those may be added to a record."""
     return {
-        "model": model_digest(model, example),
-        "train_set": data_digest(train_set),
-        "test_set": data_digest(test_set),
+        "model": train.model_digest(model, example),
+        "train_set": train.data_digest(train_set),
+        "test_set": train.data_digest(test_set),
         **asdict(mending),
         "rows": {row.name: [getattr(part, "__name__", part) for part in (row.criterion, row.mend)] for row in rows},
     }

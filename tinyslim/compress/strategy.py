@@ -19,8 +19,8 @@ class Strategy(BaseModel):
     """The base of all strategies; a subclass declares fields and overrides the hooks that it needs.
 
     The fields are the keys of its table in a config: typed, checked before any work starts, and frozen. What changes
-    while it runs and must outlive a kill lies in ``context.state[self.name]``: numbers, strings, lists and dicts of them,
-    arrays; all but the arrays is shown in metrics.json. Objects that are made anew in every process lie in
+    while it runs and must outlive a kill lies in ``context.state[self.name]``: numbers, strings, lists and dicts of
+    these, arrays; metrics.json shows all but the arrays. Objects that are made anew in every process lie in
     ``context.objects[self.name]``.
 
     Epochs count from 0. Hooks run in the order of the config, as PaddleSlim 1.x has them.

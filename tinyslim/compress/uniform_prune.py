@@ -11,7 +11,7 @@ from .strategy import register
 
 @register
 class UniformPruneStrategy(PruningStrategy):
-    """Removes the same share of the filters of every layer, those of the smallest norm: see `PruningStrategy`.
+    """Removes the same share of every layer's filters, those that the criterion puts lowest: see `PruningStrategy`.
 
     With an `end_epoch` the cut is spread over the epochs from `start_epoch` to there, a step at the beginning of each.
     Without one, or with one equal to `start_epoch`, it is made all at once.
@@ -21,4 +21,4 @@ class UniformPruneStrategy(PruningStrategy):
         return range(self.start_epoch, max(self.end_epoch or 0, self.start_epoch + 1))
 
     def plan(self, context: Context, share: float) -> prune.Plan:
-        return prune.plan_uniform(context.model, context.example, target_flops=share, **self.cutting())
+        return prune.plan_uniform(context.model, context.example, target_flops=share, **self.cutting(context))
