@@ -8,6 +8,8 @@ from .grouping import Group, Member
 from .planning import Plan, choose_groups, plan_by_level, plan_ratios
 from .recalibration import recalibrate_batch_norm
 from .rules import RULES
+from .search_log import Trial
+from .searching import Search, plan_search, search
 from .stepping import Curve
 from .structure import Structure, groups, read_structure, uncut
 from .uniform_pruning import plan_uniform, uniform
@@ -22,18 +24,22 @@ __all__ = [
     "Member",
     "Plan",
     "PruningMismatchError",
+    "Search",
     "Structure",
     "SubsetTop1",
+    "Trial",
     "channel_scores",
     "choose_groups",
     "cut",
     "groups",
     "plan_by_level",
     "plan_ratios",
+    "plan_search",
     "plan_uniform",
     "read_structure",
     "recalibrate_batch_norm",
     "score_and_loss",
+    "search",
     "trial",
     "uncut",
     "uniform",
