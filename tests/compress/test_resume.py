@@ -11,7 +11,7 @@ import pytest
 from tinyslim.compress import Compressor, Strategy, register
 from tinyslim.train import TrainingDivergedError, write_archive
 
-MADE = {"program.npz", "model.npz", "metrics.json", "config.json", "compression.png"}
+MADE = {"program.npz", "model.npz", "metrics.json", "config.json", "compression.png", "widths.png"}
 
 
 @register
@@ -94,7 +94,11 @@ def test_a_run_stopped_anywhere_ends_in_the_same_bytes(where, compress_in, unbro
     if not unbroken.exists():
         compress_in(unbroken)
     Stopper.where = where
-    told = rf"--resume .* goes on after epoch {where[1]}, in {tmp_path}" if where[1] else f"goes on before epoch 1, in {tmp_path}"
+    told = (
+        rf"--resume .* goes on after epoch {where[1]}, in {tmp_path}"
+        if where[1]
+        else f"goes on before epoch 1, in {tmp_path}"
+    )
     with pytest.raises(KeyboardInterrupt, match=told):
         compress_in(tmp_path / "run")
     assert not (tmp_path / "run" / "metrics.json").exists()
