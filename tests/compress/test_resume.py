@@ -94,12 +94,8 @@ def test_a_run_stopped_anywhere_ends_in_the_same_bytes(where, compress_in, unbro
     if not unbroken.exists():
         compress_in(unbroken)
     Stopper.where = where
-    told = (
-        rf"--resume .* goes on after epoch {where[1]}, in {tmp_path}"
-        if where[1]
-        else f"goes on before epoch 1, in {tmp_path}"
-    )
-    with pytest.raises(KeyboardInterrupt, match=told):
+    begin = f"after epoch {where[1]}" if where[1] else "before epoch 1"
+    with pytest.raises(KeyboardInterrupt, match=rf"--resume .* goes on {begin}, in {tmp_path}"):
         compress_in(tmp_path / "run")
     assert not (tmp_path / "run" / "metrics.json").exists()
     result = compress_in(tmp_path / "run", resume=True)

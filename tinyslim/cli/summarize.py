@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .loading import model_or_program
-from .settings import add_set, network
+from .settings import add_set
 
 _EXAMPLE = """\
 examples:
@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from tinyslim import deploy, graph
+    from tinyslim.models.naming import network
 
     if arguments.model.endswith(".npz"):
         if arguments.settings:
