@@ -74,7 +74,14 @@ def test_the_package_runs_as_the_command(tmp_path):
 def test_recipes_lists_each_recipe_and_prints_one(capsys):
     assert main(["recipes"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["auto_prune", "distill", "prune_quant", "quant", "sensitive_prune", "uniform_prune"]
+    assert [line.split()[0] for line in lines] == [
+        "auto_prune",
+        "distill",
+        "prune_quant",
+        "quant",
+        "sensitive_prune",
+        "uniform_prune",
+    ]
     assert main(["recipes", "quant"]) == 0
     assert 'class = "QuantizationStrategy"' in capsys.readouterr().out
 

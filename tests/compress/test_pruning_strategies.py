@@ -114,7 +114,9 @@ def test_three_steps_take_the_same_share_of_what_is_left_and_end_at_the_target(c
     result = compress_in(tmp_path, epochs=3, fields={"num_steps": 3}, others={"cuts": {"class": "Cuts"}})
     requested, achieved = np.transpose(Cuts.seen)
     assert requested == pytest.approx([1 - 0.5 ** (step / 3) for step in (1, 2, 3)])
-    assert (achieved >= requested).all() and (achieved < requested + 0.02).all()
+    # One channel of this narrow network is up to 0.03 of its FLOPs.
+    assert (achieved >= requested).all() and (achieved < requested + 0.03).all()
+    assert 0.5 <= result.metrics["flops_reduction"] < 0.52
     assert len(result.metrics["strategies"]["prune"]["sensitivities"]) == 3
     own = OWN["SensitivePruneStrategy"]
     numbered = {f"{stem}-{step}.{suffix}" for stem, suffix in (name.split(".") for name in own) for step in (2, 3)}
@@ -133,7 +135,8 @@ def test_sensitivity_is_measured_on_training_images_at_the_ratios_that_delta_rat
     compress_in(tmp_path, fields={"delta_rate": 0.3})
     kept = prune.Sensitivity.load(tmp_path / "sensitivity.json")
     assert tuple(kept.ratios) == (0.3, 0.6, 0.9)
-    assert prune.SubsetTop1(train_set, 48, 0, 2).identity in (tmp_path / "sensitivity.json").read_text()
+    written = json.loads((tmp_path / "sensitivity.json").read_text())
+    assert prune.SubsetTop1(train_set, 48, 0, 2).identity in json.dumps(written, ensure_ascii=False)
 
 
 def test_a_sensitivities_file_is_used_again_and_refused_for_another_model(compress_in, untrained, tmp_path):

@@ -88,7 +88,8 @@ class AutoPruneStrategy(PruningStrategy):
 
     def plan(self, context: Context, share: float) -> prune.Plan:
         def show(trial: prune.Trial) -> None:
-            context.track(trial.step, self.max_iter_number, f"trials; the last: {trial.score:.2%}")
+            text = f"{self.name}: trial {trial.step}/{self.max_iter_number}  top-1 {trial.score:6.1%}"
+            context.track(trial.step, self.max_iter_number, text)
 
         scored = self.images(context, self.eval_rate)
         context.say(f"{self.name}: trying {self.max_iter_number + 1} networks on {scored:,} training images")

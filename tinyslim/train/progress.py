@@ -50,7 +50,7 @@ class Progress:
 
     def work(self, done: int, of: int, text: str) -> None:
         """Move the bar for what is no epoch: `done` of so many parts."""
-        self._bar.update(self._task, completed=done, total=of, description=f"{text} {done}/{of}")
+        self._bar.update(self._task, completed=done, total=of, description=text)
 
     def epoch(self, entry: dict, note: str = "") -> None:
         """Print the line of a finished epoch."""
