@@ -245,7 +245,8 @@ def test_a_run_stopped_while_it_measures_goes_on_from_there_to_the_same_bytes(
         compress_in(tmp_path / "run", kind, epochs=start + 1, fields=fields)
     measured.count, measured.at = 0, None
     resumed = compress_in(tmp_path / "run", kind, epochs=start + 1, fields=fields, resume=True)
-    assert measured.count == whole - 3 > 0
+    # Sensitivities are losses against the whole network, which is measured again to see that nothing changed.
+    assert measured.count == whole - 3 + (kind == "SensitivePruneStrategy")
     assert resumed.out == tmp_path / "run"
     assert results(resumed.out) == results(unbroken.out)
 

@@ -68,6 +68,9 @@ class SensitivePruneStrategy(PruningStrategy):
         return f"{super().describe(context)}, where it costs least: measured on {images}"
 
     def plan(self, context: Context, share: float) -> prune.Plan:
+        def show(done: int, of: int) -> None:
+            context.track(done, of, f"{self.name}: measurement {done}/{of}")
+
         scored, cutting = self.images(context, self.eval_rate), self.cutting(context)
         context.say(f"{self.name}: measuring what each layer is worth, on {scored:,} training images")
         sensitivity = prune.sensitivity(
@@ -77,6 +80,7 @@ class SensitivePruneStrategy(PruningStrategy):
             ratios=self.ratios,
             executor=context.executor,
             path=self._path(context),
+            on_trial=show,
             **cutting,
         )
         plan = prune.plan_sensitive(context.model, context.example, sensitivity, target_flops=share, **cutting)
