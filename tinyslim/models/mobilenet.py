@@ -7,18 +7,20 @@ import numpy as np
 from tinyslim import nn
 from tinyslim.autograd import Tensor
 
+from .settings import check_settings, check_strides, scaled
+
 #: Output channels of the 13 blocks at width 1 (Howard et al. 2017, table 1).
 WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
 
 
 class ConvBlock(nn.Module):
-    """Convolution, batch norm, ReLU."""
+    """Convolution, batch norm, and ReLU or another activation."""
 
-    def __init__(self, cin: int, cout: int, size: int, stride: int, seed: np.random.Generator):
+    def __init__(self, cin: int, cout: int, size: int, stride: int, seed: np.random.Generator, activation=nn.ReLU):
         self.conv = nn.Conv2d(cin, cout, size, stride, padding=size // 2, bias=False, seed=seed)
         self.norm = nn.BatchNorm2d(cout)
-        self.relu = nn.ReLU()
+        self.relu = activation()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.relu(self.norm(self.conv(x)))
@@ -63,18 +65,9 @@ class MobileNetV1(nn.Module):
         return self.classifier(self.pool(x))
 
 
-def scaled(channels: int, width: float) -> int:
-    """Channels at a width multiplier: rounded down, as the paper's table for 0.25 to 1 has them, at least 1."""
-    return max(int(channels * width), 1)
-
-
 def build_mobilenet_v1(num_classes, width, in_channels, stem_stride, strides, seed) -> MobileNetV1:
     """A MobileNetV1 with fresh weights; see `models.mobilenet_v1`."""
     strides = STRIDES if strides is None else tuple(strides)
-    if not width > 0:
-        raise ValueError(f"`width` (={width!r}) must be above 0")
-    if stem_stride not in (1, 2):
-        raise ValueError(f"`stem_stride` (={stem_stride!r}) must be 1 or 2")
-    if len(strides) != len(WIDTHS) or any(stride not in (1, 2) for stride in strides):
-        raise ValueError(f"`strides` (={strides!r}) must be {len(WIDTHS)} numbers, each 1 or 2")
+    check_settings(width, stem_stride)
+    check_strides(strides, len(WIDTHS))
     return MobileNetV1(num_classes, width, in_channels, stem_stride, strides, seed)
