@@ -3,6 +3,8 @@
 from .float_ops import FLOAT_OPS
 from .int8_ops import INT8_OPS
 from .multipliers import add_multipliers, multiplier
+from .onnx_export import export_onnx, onnx_bytes
+from .onnx_graph import MissingPackage, onnx_package
 from .ops import OPS, Op
 from .program import Builder, Program, load, reference_run
 from .timing import Latency, latency
