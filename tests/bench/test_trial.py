@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tinyslim.kernels import reference
-from tinyslim.kernels.table import KERNELS
 
 from tinyslim import kernels, models
 from tinyslim.bench import (
@@ -19,6 +17,8 @@ from tinyslim.bench import (
 )
 from tinyslim.bench.peers import load_peers
 from tinyslim.bench.work import Work, small_work, typical_work
+from tinyslim.kernels import reference
+from tinyslim.kernels.table import KERNELS
 
 RIGHT = """
 from tinyslim.kernels import reference

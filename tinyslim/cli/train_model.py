@@ -26,7 +26,9 @@ def add_to(commands) -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", metavar="MODEL", help="mobilenet_v1, mobilenet_v2, resnet18, resnet20, resnet34, resnet50, resnet56")
+    parser.add_argument(
+        "model", metavar="MODEL", help="mobilenet_v1, mobilenet_v2, resnet18, resnet20, resnet34, resnet50, resnet56"
+    )
     add_set(parser, "a setting of the network: width=0.25")
     parser.add_argument("--data", default="fashion_mnist_mini", help=DATA_HELP)
     parser.add_argument("--epochs", type=int, default=10, help="(default: %(default)s)")

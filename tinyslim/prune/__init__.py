@@ -5,11 +5,14 @@ from .criteria import CRITERIA, Filters, channel_scores
 from .cutting import cut
 from .evaluation import Evaluate, SubsetTop1, score_and_loss, trial
 from .grouping import Group, Member
+from .measuring import sensitivity
 from .planning import Plan, choose_groups, plan_by_level, plan_ratios
 from .recalibration import recalibrate_batch_norm
 from .rules import RULES
 from .search_log import Trial
 from .searching import Search, plan_search, search
+from .sensitive_pruning import plan_sensitive, sensitive
+from .sensitivities import GroupSensitivity, Sensitivity, Suggestions
 from .stepping import Curve
 from .structure import Structure, groups, read_structure, uncut
 from .uniform_pruning import plan_uniform, uniform
@@ -21,12 +24,15 @@ __all__ = [
     "Evaluate",
     "Filters",
     "Group",
+    "GroupSensitivity",
     "Member",
     "Plan",
     "PruningMismatchError",
     "Search",
+    "Sensitivity",
     "Structure",
     "SubsetTop1",
+    "Suggestions",
     "Trial",
     "channel_scores",
     "choose_groups",
@@ -35,11 +41,14 @@ __all__ = [
     "plan_by_level",
     "plan_ratios",
     "plan_search",
+    "plan_sensitive",
     "plan_uniform",
     "read_structure",
     "recalibrate_batch_norm",
     "score_and_loss",
     "search",
+    "sensitive",
+    "sensitivity",
     "trial",
     "uncut",
     "uniform",

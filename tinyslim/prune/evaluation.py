@@ -105,6 +105,14 @@ def _training_set(name: str) -> Dataset:
     return from_folder(Path(name, "train")) if Path(name).is_dir() else load(name)[0]
 
 
+def called(function: Callable | str) -> str:
+    """What tells one criterion or evaluation from another in a file: its `identity` where it has one, else its name."""
+    if isinstance(function, str):
+        return function
+    name = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+    return getattr(function, "identity", name)
+
+
 def trial(
     model_bytes: bytes,
     example_shape: tuple[int, ...],
