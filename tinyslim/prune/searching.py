@@ -1,7 +1,8 @@
 """Searched pruning: the ratios of all groups by simulated annealing, each trial a network that meets the FLOPs target.
 
-A score tells ratios apart only if the cut networks still work: without retraining, have batch norm measured anew before
-each evaluation (``SubsetTop1(…, recalibration_batches=4)``), or with half of the FLOPs gone all scores are chance.
+A score tells ratios apart only if the cut networks still work. With the batch norm of the whole network, half of the
+FLOPs gone leave the shipped MobileNetV1 0.25 at a top-1 of 34 % of 95 %; with its statistics measured anew, at 88 %. So
+without `retrain`, let `evaluate` do that before it scores (``SubsetTop1(…, recalibration_batches=4)``).
 """
 
 from __future__ import annotations
