@@ -35,9 +35,11 @@ def plan_sensitive(
     >>> measured = prune.sensitivity(net, example, fragile_stem, ratios=(0.25, 0.5, 0.75))
     >>> print(prune.plan_sensitive(net, example, measured))
     0     16 →    16 channels
-    2     16 →     8 channels
+    2     16 →     7 channels
     4      4 →     4 channels  kept: the network's output has a fixed width
-    loss 0.0000: 45.57% of the FLOPs go, 50.00% requested
+    loss 0.0000: 51.25% of the FLOPs go, 50.00% requested
+    FLOPs 323,840 → 157,880
+    parameters 2,548 → 1,207
     """
     structure = read_structure(model, example)
     chosen = choose_groups(structure, pruned_params)

@@ -58,7 +58,11 @@ def read_archive(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} is not a whole tinyslim {kind}: {error}") from None
+    with file:
         return unpack(file, kind, repr(str(path)))
 
 
