@@ -4,10 +4,10 @@ import io
 
 import pytest
 from rich.console import Console
+from tinyslim.kernels import jit
 
 from tinyslim.bench.assembly_kernels import assembly
 from tinyslim.bench.assembly_loops import Instruction, Loop, hottest, innermost_loops
-from tinyslim.kernels import jit
 
 X86 = """
 \t.text

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from rich.console import Console
+from tinyslim.kernels import jit, reference
+from tinyslim.kernels import ladder as ladders
 
 from tinyslim.bench import ladder, ladder_problems
 from tinyslim.bench.peak import Peak
 from tinyslim.bench.roofline import spread_out
-from tinyslim.kernels import jit, reference
-from tinyslim.kernels import ladder as ladders
 
 PEAKS = {1: Peak(1, 100.0, 400.0, 300.0, 20.0), 2: Peak(2, 200.0, 800.0, 600.0, 36.0)}
 compiled = pytest.mark.skipif(not jit.COMPILED, reason="nothing is compiled")

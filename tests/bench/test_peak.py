@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from tinyslim.kernels import jit, ladder
 
 from tinyslim.bench.ladder import call
 from tinyslim.bench.ladder_problems import product
 from tinyslim.bench.peak import expect, measure_peak, need_compiler
-from tinyslim.kernels import jit, ladder
 
 pytestmark = pytest.mark.skipif(not jit.COMPILED, reason="nothing is compiled")
 

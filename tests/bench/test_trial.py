@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tinyslim.kernels import reference
+from tinyslim.kernels.table import KERNELS
 
 from tinyslim import kernels, models
 from tinyslim.bench import (
@@ -17,8 +19,6 @@ from tinyslim.bench import (
 )
 from tinyslim.bench.peers import load_peers
 from tinyslim.bench.work import Work, small_work, typical_work
-from tinyslim.kernels import reference
-from tinyslim.kernels.table import KERNELS
 
 RIGHT = """
 from tinyslim.kernels import reference

@@ -8,10 +8,10 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from tinyslim.kernels import jit
 
 from tinyslim.bench import kernel_tables
 from tinyslim.cli import main
-from tinyslim.kernels import jit
 
 RIGHT = """
 from tinyslim.kernels import reference

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tinyslim.kernels import geometry
 
 from tinyslim import kernels
-from tinyslim.kernels import geometry
 
 X, WEIGHT = np.ones((2, 5, 5, 3), "f4"), np.ones((3, 3, 3, 4), "f4")
 

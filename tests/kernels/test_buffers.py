@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-
 from tinyslim.kernels import buffers
 
 SHAPE = (300, 301)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tinyslim.kernels import jit, reference
 
 from tinyslim import kernels
-from tinyslim.kernels import jit, reference
 
 #: Threads of the machine, of which there may be one.
 MANY = os.cpu_count()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tinyslim.kernels import jit, matrix_product, panels
 
 from tinyslim import kernels
-from tinyslim.kernels import jit, matrix_product, panels
 
 pytestmark = pytest.mark.skipif(not jit.COMPILED, reason="nothing is compiled")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tinyslim.kernels import jit
 
 from tinyslim import kernels
-from tinyslim.kernels import jit
 
 SCRIPT = Path(__file__).with_name("every_kernel.py")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tinyslim.kernels import jit, ladder, reference
 
 from tinyslim.bench.ladder_problems import odd_shapes
-from tinyslim.kernels import jit, ladder, reference
 
 RUNGS = [(name, rung) for name in ladder.LADDERS for rung in ladder.rungs(name)]
 FOLDER = Path(ladder.__file__).parent
