@@ -25,7 +25,7 @@ FIRST, LAST, TOP, BOTTOM = range(4)
 
 #: Elements of the padded input that stay in a core's cache, channels that are done together, and bands that occupy all
 #: threads.
-CACHED, TOGETHER, ITEMS = 1 << 17, 256, 8
+CACHED, TOGETHER, ITEMS = 1 << 16, 256, 8
 
 
 class Frame(NamedTuple):
