@@ -46,7 +46,9 @@ def fit_curve(ratios, losses, standard_errors, most: float) -> Curve:
     # The closest values that are at least 0 besides are these, cut off at 0.
     fitted = np.maximum(fitted, 0)
     x = np.concatenate([[0], np.asarray(ratios, np.float64), [1]])
-    cubic = PchipInterpolator(x, np.concatenate([[0], fitted, [max([most, *fitted])]]))
+    y = np.concatenate([[0], fitted, [max([most, *fitted])]])
+    # PCHIP divides by slopes: those that are only rounding would overflow.
+    cubic = PchipInterpolator(x, y.round(12))
 
     def curve(ratio):
         ratio = np.asarray(ratio, np.float64)
