@@ -16,6 +16,7 @@ from . import (
     evaluate_file,
     list_recipes,
     measure_cliff,
+    measure_sensitivity,
     predict_images,
     show_info,
     summarize,
@@ -30,6 +31,7 @@ COMMANDS = (
     summarize,
     train_model,
     measure_cliff,
+    measure_sensitivity,
     bench_engine,
     show_info,
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
-from tinyslim.data import Dataset, from_folder, load
+from tinyslim.data import Dataset
+from tinyslim.data.naming import data_sets
 from tinyslim.nn import Module
 from tinyslim.train import data_digest, from_bytes, in_top, predict
 
@@ -102,12 +102,12 @@ class SubsetTop1:
 
 @lru_cache(maxsize=1)
 def _training_set(name: str) -> Dataset:
-    return from_folder(Path(name, "train")) if Path(name).is_dir() else load(name)[0]
+    return data_sets(name)[0]
 
 
-def called(function: Callable | str) -> str:
+def called(function: Callable | str | None) -> str | None:
     """What tells one criterion or evaluation from another in a file: its `identity` where it has one, else its name."""
-    if isinstance(function, str):
+    if function is None or isinstance(function, str):
         return function
     name = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
     return getattr(function, "identity", name)

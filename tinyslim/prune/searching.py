@@ -19,7 +19,7 @@ from tinyslim.trials import ExecutorOrMaker, run_trials
 
 from .annealing import Cooling, Step, anneal
 from .criteria import Criterion
-from .evaluation import Evaluate, trial
+from .evaluation import Evaluate, called, trial
 from .planning import Plan
 from .proposals import Proposal, RatioSpace
 from .search_log import Trial, TrialLog
@@ -108,15 +108,6 @@ class _Retrained:
         return self.evaluate(self.retrain(model))
 
 
-def _called(function) -> str | None:
-    """What to call a user's function in the log."""
-    if function is None or isinstance(function, str):
-        return function
-    if hasattr(function, "identity"):
-        return function.identity
-    return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
-
-
 def plan_search(
     model: Module,
     example,
@@ -200,9 +191,9 @@ def plan_search(
     identity = {
         "format": "tinyslim-search 1",
         "model": model_digest(model, example),
-        "evaluate": _called(evaluate),
-        "retrain": _called(retrain),
-        "criterion": _called(criterion),
+        "evaluate": called(evaluate),
+        "retrain": called(retrain),
+        "criterion": called(criterion),
         "pruned_params": pruned_params,
         "target_flops": target_flops,
         "round_to": round_to,
