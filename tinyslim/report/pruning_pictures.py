@@ -58,8 +58,8 @@ def widths_figure(plan: Plan) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True)
     draw_widths(left, widths)
     draw_flops(right, macs)
-    figure.suptitle(f"{plan.achieved:.1%} of the FLOPs go: {plan.flops_before:,} → {plan.flops_after:,}", fontsize=10)
-    _legend_on_top(figure, left)
+    title = f"{plan.achieved:.1%} of the FLOPs go: {plan.flops_before:,} → {plan.flops_after:,}"
+    _legend_on_top(figure, left, title)
     return figure
 
 
@@ -117,9 +117,12 @@ def _grid(names: Sequence[str], sharey: bool = False) -> tuple[Figure, list]:
     return figure, list(places[: len(names)])
 
 
-def _legend_on_top(figure: Figure, axes) -> None:
-    """One legend for all axes, outside of them."""
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False, fontsize=8)
+def _legend_on_top(figure: Figure, axes, title: str | None = None) -> None:
+    """One legend for all axes, outside of them; the figure's title is its own, or the two would overlap."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=5, frameon=False, fontsize=8, title=title, title_fontsize=10
+    )
 
 
 def save_sensitivity_figure(sensitivity, path, plan: Plan | None = None) -> None:

@@ -1,0 +1,88 @@
+"""Programs as ONNX files, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from networks import every_float_op, every_int8_op, float_mobilenet, int8_mobilenet
+
+import tinyslim
+from tinyslim import data, deploy, models, no_grad, quant
+
+FLOAT = {"every op": every_float_op, "mobilenet": float_mobilenet}
+INT8 = {"every op": every_int8_op, "mobilenet": int8_mobilenet}
+
+
+def run_elsewhere(path, images: np.ndarray) -> np.ndarray:
+    """The logits that ONNX Runtime gives for images (n, h, w, c)."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return session.run(["logits"], {"images": np.ascontiguousarray(images.transpose(0, 3, 1, 2))})[0]
+
+
+def noise(program, count: int) -> np.ndarray:
+    return np.random.default_rng(3).standard_normal((count, *program.input_shape), np.float32)
+
+
+@pytest.mark.parametrize("build", FLOAT.values(), ids=FLOAT)
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_float_program_gives_the_same_logits_elsewhere(build, count, tmp_path):
+    program = build(0)
+    deploy.export_onnx(program, tmp_path / "x.onnx")
+    expected = program.run(noise(program, count))
+    result = run_elsewhere(tmp_path / "x.onnx", noise(program, count))
+    np.testing.assert_allclose(result, expected, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("build", INT8.values(), ids=INT8)
+def test_an_int8_program_gives_nearly_the_same_logits_elsewhere(build, tmp_path):
+    program = build(0)
+    deploy.export_onnx(program, tmp_path / "x.onnx")
+    expected, result = program.run(noise(program, 64)), run_elsewhere(tmp_path / "x.onnx", noise(program, 64))
+    assert np.abs(result - expected).mean() <= 0.02 * np.abs(expected).max()
+
+
+def test_the_shipped_network_answers_the_same_on_real_images_in_both_kinds(tmp_path):
+    model = models.mobilenet_v1(num_classes=10, width=0.25, in_channels=1, stem_stride=1, pretrained="fashion_mnist")
+    train_set, test_set = data.load("fashion_mnist_mini")
+    example, images = test_set.normalized(slice(0, 1)), test_set.normalized(slice(0, 1000))
+    prepared = quant.prepare(model, example).train()
+    with no_grad():
+        for start in range(0, 256, 64):
+            prepared(train_set.normalized(slice(start, start + 64)))
+    for number, network in enumerate((model, prepared.eval())):
+        program = tinyslim.freeze(network, example, test_set.classes)
+        deploy.export_onnx(program, tmp_path / f"{number}.onnx")
+        ours = program.run(images).argmax(axis=1)
+        theirs = run_elsewhere(tmp_path / f"{number}.onnx", images).argmax(axis=1)
+        assert (ours == theirs).mean() >= 0.99
+        right = test_set.labels[:1000]
+        assert abs((ours == right).mean() - (theirs == right).mean()) <= 0.002
+
+
+def test_a_file_states_its_opset_and_how_images_are_normalised(tmp_path):
+    program = float_mobilenet(0)
+    deploy.export_onnx(program, tmp_path / "x.onnx")
+    model = onnx.load(tmp_path / "x.onnx")
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 17)]
+    facts = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
+    assert (facts["tinyslim.mean"], facts["tinyslim.std"]) == ([0.3], [0.3])
+
+
+def test_the_same_program_gives_the_same_file(tmp_path):
+    for name in "ab":
+        deploy.export_onnx(int8_mobilenet(0), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_missing_package_is_named_with_the_line_that_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ValueError, match=r"pip install 'tinyslim\[onnx\]'"):
+        deploy.export_onnx(float_mobilenet(0), tmp_path / "x.onnx")
+    assert not list(tmp_path.iterdir())
