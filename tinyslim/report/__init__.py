@@ -1,7 +1,10 @@
 """Figures of what a run did."""
 
+from .answers import Answer, Opinion, disagreements
 from .figures import draw_trade_off, draw_training_curve
-from .pictures import compression_figure, save_compression_figure, save_figure, training_figure
+from .layer_figures import NARROW, layers_figure
+from .page import Page, Picture, Section
+from .pictures import compression_figure, save_compression_figure, save_figure, trade_off_figure, training_figure
 from .pruning_figures import (
     draw_cliff,
     draw_filters,
@@ -25,8 +28,15 @@ from .pruning_pictures import (
 )
 
 __all__ = [
+    "NARROW",
+    "Answer",
+    "Opinion",
+    "Page",
+    "Picture",
+    "Section",
     "cliff_figure",
     "compression_figure",
+    "disagreements",
     "draw_cliff",
     "draw_filters",
     "draw_flops",
@@ -37,6 +47,7 @@ __all__ = [
     "draw_training_curve",
     "draw_widths",
     "filters_figure",
+    "layers_figure",
     "save_cliff_figure",
     "save_compression_figure",
     "save_figure",
@@ -46,6 +57,7 @@ __all__ = [
     "save_widths_figure",
     "search_figure",
     "sensitivity_figure",
+    "trade_off_figure",
     "training_figure",
     "widths_figure",
 ]
