@@ -37,8 +37,10 @@ def draw_sizes(axes, points: Sequence[RowPoint]) -> None:
     """
     for point, (colour, marker) in zip(points, _styles(len(points)), strict=True):
         size, top1 = point.nbytes / 1e3, _shown(point, points)
-        spread = {"xerr": (point.nbytes_deviation or 0) / 1e3, "yerr": 100 * (point.top1_deviation or 0)}
-        axes.errorbar(size, top1, **spread, fmt=marker, color=colour, markersize=6, capsize=2, linewidth=1)
+        deviations = (point.nbytes_deviation or 0) / 1e3, _deviation(point, points)
+        _draw_point(axes, (size, top1), deviations, colour, marker)
+        if _is_far(point, points):
+            axes.annotate("↓", (size, top1), xytext=(0, -8), textcoords="offset points", ha="center", va="top")
     axes.set_xlim(0, 1.08 * max(point.nbytes + (point.nbytes_deviation or 0) for point in points) / 1e3)
     axes.set_xlabel("size of the Program, kB")
     axes.set_ylabel("top-1 on the test images, %")
@@ -54,12 +56,10 @@ def draw_rows(axes, points: Sequence[RowPoint]) -> None:
     """
     axes.axvline(100 * points[0].top1, color="#000000", linewidth=1, linestyle=":")
     for place, (point, (colour, marker)) in enumerate(zip(points, _styles(len(points)), strict=True)):
-        top1, deviation = 100 * point.top1, point.top1_deviation
-        shown = _shown(point, points)
-        bar = None if deviation is None or shown != top1 else 100 * deviation
-        axes.errorbar(shown, place, xerr=bar, fmt=marker, color=colour, markersize=6, capsize=2, linewidth=1)
-        spread = "" if deviation is None else f" ± {100 * deviation:.2f}"
-        label = f"{top1:.2f}{spread}" if shown == top1 else f"← {top1:.2f}{spread}"
+        _draw_point(axes, (_shown(point, points), place), (_deviation(point, points), 0), colour, marker)
+        arrow = "← " if _is_far(point, points) else ""
+        spread = "" if point.top1_deviation is None else f" ± {100 * point.top1_deviation:.2f}"
+        label = f"{arrow}{100 * point.top1:.2f}{spread}"
         axes.annotate(label, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     axes.set_yticks(range(len(points)), [point.name for point in points], fontsize=8)
     axes.set_ylim(len(points) - 0.5, -0.5)
@@ -74,8 +74,23 @@ def _styles(count: int) -> list[tuple[str, str]]:
     return [(colours[i % size], markers[(i + i // size) % size]) for i in range(count)]
 
 
+def _draw_point(axes, place: tuple[float, float], deviations: tuple[float, float], colour: str, marker: str) -> None:
+    xerr, yerr = (deviation or None for deviation in deviations)
+    axes.errorbar(*place, yerr, xerr, fmt=marker, color=colour, markersize=6, capsize=2, linewidth=1)
+
+
 def _shown(point: RowPoint, points: Sequence[RowPoint]) -> float:
+    """Where a row is drawn, in %: at its top-1, or at the edge."""
     return max(100 * point.top1, 100 * max(other.top1 for other in points) - FAR)
+
+
+def _is_far(point: RowPoint, points: Sequence[RowPoint]) -> bool:
+    return _shown(point, points) > 100 * point.top1
+
+
+def _deviation(point: RowPoint, points: Sequence[RowPoint]) -> float:
+    """Half an error bar, in %; at the edge there is none, or it would tell of a place where the row isn't."""
+    return 0 if _is_far(point, points) else 100 * (point.top1_deviation or 0)
 
 
 def rows_figure(points: Sequence[RowPoint], title: str) -> Figure:

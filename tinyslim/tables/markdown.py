@@ -24,16 +24,19 @@ def page(summary: Summary, picture: str) -> str:
         f"Made from the JSON files in `{summary.data}/{summary.table}/` by `tinyslim reproduce --data {summary.data} "
         f"--table {summary.table} --seeds {max(seeds, default=0) + 1} --report`. "
         "Mean ± standard deviation over the seeds; differences are taken seed by seed. Top-1 is that of the Program "
-        "itself, in %, differences in points.",
+        "itself, in %, differences in points. The time is that of one image alone; the factor, against the baseline "
+        "measured right before it, is surer than the milliseconds.",
         _grid(summary.lines) if summary.lines else "There is no record yet.",
-        f"![bytes against top-1]({picture})",
-        "\n".join(f"- `{line.name}`: {line.description}" for line in summary.lines),
     ]
     if summary.missing:
         told = (f"`{name}` (seed {', '.join(map(str, absent))})" for name, absent in summary.missing.items())
-        parts.insert(3, f"**Missing:** {', '.join(told)}.")
-    if summary.cpus:
-        parts.append(f"Measured on {'; '.join(summary.cpus)}. Versions: {'; '.join(summary.versions)}.")
+        parts.append(f"**Missing:** {', '.join(told)}.")
+    if summary.lines:
+        parts += [
+            f"![bytes against top-1]({picture})",
+            "\n".join(f"- `{line.name}`: {line.description}" for line in summary.lines),
+            f"Measured on {'; '.join(summary.cpus)}. Versions: {'; '.join(summary.versions)}.",
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -59,7 +62,7 @@ def _cells(line: Line, whole: Line) -> tuple[str, ...]:
         percent(line.top1),
         percent(line.to_baseline, "+"),
         percent(line.to_control, "+"),
-        f"{line.latency_ms.mean:.3f}",
+        f"{line.latency_ms.mean:.3f} ({line.latency_ratio.mean:.2f} ×)",
         f"{line.seconds.mean:,.0f}",
     )
 

@@ -59,7 +59,7 @@ def measure_rows(
     """
     work = _Work(benchmark, Path(out).resolve(), Path(scratch).resolve(), executor, on_trial)
     plans = {(seed, row): row.plan(benchmark, seed) for seed in seeds for row in rows}
-    teachers = {key for key, plan in plans.items() if _checked(key[1], plan)}
+    teachers = {(seed, row) for (seed, row), plan in plans.items() if _wants_teacher(row, plan)}
     starts = {benchmark.start_seed(seed): None for seed in seeds}
     first = [work.task(START, BASELINE, seed, BASELINE.plan(benchmark, seed)) for seed in starts]
     first += [work.task(START, TEACHER, 0, TEACHER.plan(benchmark, 0))] if teachers else []
@@ -68,9 +68,8 @@ def measure_rows(
         return failed
     # Seed by seed: a table with one number a row is worth more than a row with all of its numbers.
     tasks = [
-        work.task(table, row, seed, plan, _models(benchmark, seed, key in teachers))
-        for key, plan in plans.items()
-        for seed, row in (key,)
+        work.task(table, row, seed, plan, _models(benchmark, seed, (seed, row) in teachers))
+        for (seed, row), plan in plans.items()
     ]
     pending = work.missing(tasks)
     if pending:
@@ -78,7 +77,7 @@ def measure_rows(
     return failed + work.run(pending)
 
 
-def _checked(row: Row, plan: dict) -> bool:
+def _wants_teacher(row: Row, plan: dict) -> bool:
     """Whether a plan asks for a teacher; one that can't work is refused with its row's name."""
     try:
         return asks_for_teacher(plan)

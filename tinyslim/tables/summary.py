@@ -46,6 +46,8 @@ class Line:
     epochs : int
         Of training.
     top1, bytes, flops, latency_ms, seconds : Estimate
+    latency_ratio : Estimate
+        The time for an image over the baseline's, each pair measured one right after the other.
     after_cut : Estimate or None
         top-1 before training mends the last cut.
     to_baseline, to_control : Estimate or None
@@ -61,6 +63,7 @@ class Line:
     bytes: Estimate
     flops: Estimate
     latency_ms: Estimate
+    latency_ratio: Estimate
     seconds: Estimate
     after_cut: Estimate | None = None
     to_baseline: Estimate | None = None
@@ -153,7 +156,7 @@ def _unseeded(record: dict) -> dict:
 
 
 def _line(records: Sequence[dict], **more) -> Line:
-    after = [record["metrics"]["after"] for record in records]
+    before, after = ([record["metrics"][when] for record in records] for when in ("before", "after"))
     return Line(
         records[0]["row"],
         records[0]["description"],
@@ -161,6 +164,7 @@ def _line(records: Sequence[dict], **more) -> Line:
         records[0]["metrics"]["kind"],
         len(records[0]["history"]),
         *(Estimate.of(column[key] for column in after) for key in ("top1", "bytes", "flops", "latency_ms")),
+        Estimate.of(b["latency_ms"] / a["latency_ms"] for a, b in zip(before, after, strict=True)),
         Estimate.of(record["seconds"] for record in records),
         **more,
     )
