@@ -40,7 +40,7 @@ def draw_sizes(axes, points: Sequence[RowPoint]) -> None:
         deviations = (point.nbytes_deviation or 0) / 1e3, _deviation(point, points)
         _draw_point(axes, (size, top1), deviations, colour, marker)
         if _is_far(point, points):
-            axes.annotate("↓", (size, top1), xytext=(0, -8), textcoords="offset points", ha="center", va="top")
+            axes.annotate("↓", (size, top1), xytext=(6, 0), textcoords="offset points", va="center")
     axes.set_xlim(0, 1.08 * max(point.nbytes + (point.nbytes_deviation or 0) for point in points) / 1e3)
     axes.set_xlabel("size of the Program, kB")
     axes.set_ylabel("top-1 on the test images, %")

@@ -71,6 +71,7 @@ LEARNED_STEPS = tuple(
     aware_row(
         f"lsq_{bits}",
         f"trained with rounding to {bits} bits, the steps learned (Esser et al. 2020)",
+        weight_quantize_type="channel_wise_lsq",
         activation_quantize_type="lsq",
         weight_bits=bits,
         activation_bits=bits,
