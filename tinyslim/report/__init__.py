@@ -26,6 +26,7 @@ from .pruning_pictures import (
     sensitivity_figure,
     widths_figure,
 )
+from .row_figures import RowPoint, draw_rows, draw_sizes, rows_figure, save_rows_figure
 
 __all__ = [
     "NARROW",
@@ -33,6 +34,7 @@ __all__ = [
     "Opinion",
     "Page",
     "Picture",
+    "RowPoint",
     "Section",
     "cliff_figure",
     "compression_figure",
@@ -40,18 +42,22 @@ __all__ = [
     "draw_cliff",
     "draw_filters",
     "draw_flops",
+    "draw_rows",
     "draw_search",
     "draw_sensitivity",
+    "draw_sizes",
     "draw_temperature",
     "draw_trade_off",
     "draw_training_curve",
     "draw_widths",
     "filters_figure",
     "layers_figure",
+    "rows_figure",
     "save_cliff_figure",
     "save_compression_figure",
     "save_figure",
     "save_filters_figure",
+    "save_rows_figure",
     "save_search_figure",
     "save_sensitivity_figure",
     "save_widths_figure",
