@@ -98,7 +98,8 @@ class _Reader:
         if call is None:
             where = ".".join(filter(None, [self.paths.get(id(c.module), "") for c in tensor.scope[-1:]]))
             check_known(tensor.op, where)
-            name, op, attributes, module = self._name(tensor.op), tensor.op, dict(tensor.attributes), None
+            op, attributes = _for_any_batch(tensor)
+            name, module = self._name(op), None
             arguments = tuple(self._argument(x) for x in tensor.inputs)
         else:
             module = self.paths[id(call.module)]
@@ -176,3 +177,15 @@ def _inner_results(tensors: list[Tensor]) -> set[Tensor]:
             if call is not None and parent is not None and parent.op != "leaf" and layer_call(parent) is call:
                 inner.add(parent)
     return inner
+
+
+def _for_any_batch(tensor: Tensor) -> tuple[str, dict]:
+    """The operation and its attributes, without the number of images of the example.
+
+    ``x.reshape(len(x), …)`` leaves the batch axis alone, and must not do so for batches of one size only.
+    """
+    attributes = dict(tensor.attributes)
+    shape = attributes.get("shape") if tensor.op == "reshape" else None
+    if not isinstance(shape, tuple) or shape[:1] != tensor.inputs[0].shape[:1]:
+        return tensor.op, attributes
+    return ("flatten", {}) if shape[1:] == (-1,) else ("reshape", {"shape": (0, *shape[1:])})
