@@ -154,7 +154,9 @@ def test_wrong_maps_are_told_before_any_work(run, tmp_path):
     wrong = {"class": "L2Distiller", "student_feature_map": "2", "teacher_feature_map": "9"}
     with pytest.raises(ValueError, match=r"strategies\.distil: Sequential has no module at '9'"):
         run(config({"terms": [wrong]}), teacher=wide_teacher())
-    with pytest.raises(ValueError, match=r"student's 2 has shape \(1, 8, 8, 8\), the teacher's 2 \(1, 8, 8, 12\)"):
+    with pytest.raises(
+        ValueError, match=r"student's 2 of shape \(1, 8, 8, 8\) and the teacher's 2 of shape \(1, 8, 8, 12\)"
+    ):
         run(config({"terms": [{"class": "L2Distiller", **MAPS}]}), teacher=wide_teacher())
     assert not list(tmp_path.iterdir())
 

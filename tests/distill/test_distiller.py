@@ -107,7 +107,9 @@ def test_other_channels_are_refused(batch):
 
 
 def test_other_classes_are_refused_with_both_shapes(batch):
-    with pytest.raises(ValueError, match=r"student's logits has shape \(5, 3\), the teacher's logits \(5, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"student's logits of shape \(5, 3\) and the teacher's logits of shape \(5, 4\)"
+    ):
         distill.Distiller(network(1, classes=4))(network(0), *batch)
 
 
@@ -206,7 +208,7 @@ def test_maps_of_other_shapes_are_refused_with_both_paths_and_shapes(batch):
     for term, told in (
         (
             distill.L2Distiller("2", "0"),
-            r"student's 2 has shape \(5, 4, 4, 4\), the teacher's 0 \(5, 4, 4, 6\).*`projection`",
+            r"student's 2 of shape \(5, 4, 4, 4\) and .* 0 of shape \(5, 4, 4, 6\) .*`projection`",
         ),
         (
             distill.FSPDistiller([("0", "2")], [("0", "0")]),
@@ -214,10 +216,18 @@ def test_maps_of_other_shapes_are_refused_with_both_paths_and_shapes(batch):
         ),
         (distill.FSPDistiller([("0", "3")], [("0", "0")]), r"student's 0 has shape \(5, 4, 4, 4\), its 3 \(5, 4\)"),
         (distill.AttentionDistiller("3", "0"), r"student's 3 has shape \(5, 4\), the teacher's 0 \(5, 4, 4, 6\)"),
-        (distill.SoftLabelDistiller("3"), r"student's 3 has shape \(5, 4\), the teacher's logits \(5, 3\)"),
+        (distill.SoftLabelDistiller("3"), r"student's 3 of shape \(5, 4\) and the teacher's logits of shape \(5, 3\)"),
     ):
         with pytest.raises(ValueError, match=told):
             distill.Distiller(large, [term])(small, *batch)
+
+
+def test_only_maps_are_projected(batch):
+    term = distill.L2Distiller("3", "0", projection=True)
+    with pytest.raises(
+        ValueError, match=r"`projection` needs maps \(n, h, w, c\), but .* 3 has shape \(5, 4\), .* 0 \(5, 4, 4, 4\)"
+    ):
+        distill.Distiller(network(1), [term])(network(0), *batch)
 
 
 def test_a_path_that_leads_nowhere_names_the_nearest(batch):

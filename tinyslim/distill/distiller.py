@@ -101,7 +101,13 @@ class Distiller:
 
     def _projected(self, term: Term, maps: dict[str, Tensor], teacher: Answers) -> dict[str, Tensor]:
         """The student's maps that `term` wants with as many channels as the teacher's."""
-        return {
-            path: self.projections(f"{type(term).__name__}: {path} → {goal}", maps[path], teacher.maps[goal].shape[3])
-            for path, goal in term.projected
-        }
+        found = {}
+        for path, goal in term.projected:
+            ours, theirs = maps[path], teacher.maps[goal]
+            if ours.ndim != 4 or theirs.ndim != 4:
+                raise ValueError(
+                    f"`projection` needs maps (n, h, w, c), but the student's {path} has shape {ours.shape}, "
+                    f"the teacher's {goal} {theirs.shape}"
+                )
+            found[path] = self.projections(f"{type(term).__name__}: {path} → {goal}", ours, theirs.shape[3])
+        return found

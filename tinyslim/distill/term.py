@@ -87,6 +87,6 @@ def check_shapes(student: Tensor, teacher: Tensor, student_path: str, teacher_pa
     """Refuse two maps of different shapes, telling both with their paths."""
     if student.shape != teacher.shape:
         raise ValueError(
-            f"the student's {student_path} has shape {student.shape}, "
-            f"the teacher's {teacher_path} {teacher.shape}: they must be equal{hint}"
+            f"the student's {student_path} of shape {student.shape} and the teacher's {teacher_path} of shape "
+            f"{teacher.shape} must have one shape{hint}"
         )
