@@ -3,7 +3,7 @@
 from .init import he_normal, lecun_uniform
 from .layer import LAYERS, Layer
 from .layers import BatchNorm2d, Conv2d, DepthwiseConv2d, Linear
-from .listening import listening, tell
+from .hearing import listening, tell
 from .module import Call, Module
 from .simple_layers import (
     AvgPool2d,

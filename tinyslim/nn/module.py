@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyslim.autograd import Tensor, inside, scope
 
-from .listening import tell
+from .hearing import tell
 
 
 class Call:
