@@ -1,9 +1,9 @@
 """Modules and layers: what a network is put together from."""
 
+from .hearing import listening, tell
 from .init import he_normal, lecun_uniform
 from .layer import LAYERS, Layer
 from .layers import BatchNorm2d, Conv2d, DepthwiseConv2d, Linear
-from .hearing import listening, tell
 from .module import Call, Module
 from .simple_layers import (
     AvgPool2d,
