@@ -9,14 +9,18 @@ from .config import Config, read_config
 from .context import Context
 from .distillation import DistillationStrategy
 from .finish import Result
+from .hooks import HOOKS
+from .plugins import load_plugin
 from .pruning_cliff import Mending, Row, cliff, first_channels
 from .quantization import QuantizationStrategy
+from .read_only import ReadOnlyContext
 from .sensitive_prune import SensitivePruneStrategy
 from .settings import CompressorSettings
 from .strategy import STRATEGIES, Strategy, register
 from .uniform_prune import UniformPruneStrategy
 
 __all__ = [
+    "HOOKS",
     "STRATEGIES",
     "AutoPruneStrategy",
     "Cliff",
@@ -29,6 +33,7 @@ __all__ = [
     "DistillationStrategy",
     "Mending",
     "QuantizationStrategy",
+    "ReadOnlyContext",
     "Result",
     "Row",
     "SensitivePruneStrategy",
@@ -36,6 +41,7 @@ __all__ = [
     "UniformPruneStrategy",
     "cliff",
     "first_channels",
+    "load_plugin",
     "read_config",
     "recipes",
     "register",

@@ -38,6 +38,7 @@ def write_checkpoint(path: Path, context: Context, identity: dict) -> None:
         "architecture": to_json(context.model),
         "epoch": context.epoch,
         "history": context.history,
+        "best": context.best,
         "state": _json_values(plain),
     }
     write_archive(path, KIND, header, arrays)
@@ -57,7 +58,7 @@ def read_checkpoint(path: Path, context: Context, identity: dict) -> None:
     context.model = from_json(header["architecture"], arrays_under("model/", arrays))
     context.optimizer = context.settings.optimizer(context.model)
     context.optimizer.load_state_dict(arrays_under("optimizer/", arrays))
-    context.epoch, context.history = header["epoch"], header["history"]
+    context.epoch, context.history, context.best = header["epoch"], header["history"], header["best"]
     for strategy, state in header["state"].items():
         context.state[strategy] = state | arrays_under(f"state/{strategy}/", arrays)
 
