@@ -1,6 +1,7 @@
 """Compression: strategies that prune, quantise and distil, in one list, driven by one `Compressor`."""
 
 from . import recipes
+from .achievements import achieved, record
 from .auto_prune import AutoPruneStrategy
 from .checking import ConfigError
 from .cliff_record import Cliff, CliffPoint
@@ -39,10 +40,12 @@ __all__ = [
     "SensitivePruneStrategy",
     "Strategy",
     "UniformPruneStrategy",
+    "achieved",
     "cliff",
     "first_channels",
     "load_plugin",
     "read_config",
     "recipes",
+    "record",
     "register",
 ]
