@@ -72,7 +72,7 @@ class Compressor:
     >>> compressor = tinyslim.Compressor(model, pixels, pixels, config, out=tempfile.mkdtemp(), quiet=True)
     >>> result = compressor.run()
     >>> result.program.kind, sorted(path.name for path in result.out.glob("*.npz"))
-    ('int8', ['model.npz', 'program.npz'])
+    ('int8', ['best.npz', 'model.npz', 'program.npz'])
     """
 
     def __init__(
