@@ -26,6 +26,8 @@ import numpy as np
 #: A recipe's own numbers, as far as it has them, in the place of these it would take minutes.
 QUICK = {"max_iter_number": 6, "delta_rate": 0.4, "recalibration_batches": 1, "eval_rate": 0.5}
 EPOCHS = 3
+#: Pictures and the page show milliseconds.
+SHOWN = (".png", ".html")
 CLOCKS = ("seconds", "latency_ms")
 
 
@@ -156,8 +158,8 @@ def finished(folder: Path) -> bool:
 
 
 def results(folder: Path) -> dict[str, object]:
-    """All that a run leaves, by name, without pictures and what a clock says."""
-    read: dict[str, object] = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".png"}
+    """All that a run leaves, by name, without pictures, the page and what a clock says."""
+    read: dict[str, object] = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in SHOWN}
     return read | {"metrics.json": timeless(json.loads((folder / "metrics.json").read_text()))}
 
 

@@ -22,7 +22,7 @@ def harness():
 
 
 # Twenty kills in each recipe take half an hour: `python tests/compress/kill_many.py`.
-@pytest.mark.parametrize("recipe", ("prune_quant", "sensitive_prune"))
+@pytest.mark.parametrize("recipe", ("quant", "uniform_prune"))
 def test_a_killed_run_ends_in_the_same_bytes(recipe):
     words = [sys.executable, str(HARNESS), recipe, "--kills", "1", "--images", "16"]
     done = subprocess.run(words, capture_output=True, text=True)

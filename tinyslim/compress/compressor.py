@@ -104,7 +104,7 @@ class Compressor:
 
         The files are program.npz; model.npz, what it was frozen from; best.npz, the model of the epoch that did best on
         the test images since the last cut or quantisation (what they chose they can no longer judge, so it is not the
-        result); metrics.json, config.json, compression.png.
+        result); metrics.json, config.json, report.html, compression.png.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class Compressor:
         result = finish(self.config, context, out)
         if not self.quiet:
             progress.console.print(table(result.metrics))
-        context.say(f"{verdict(result.metrics)}\nprogram.npz, model.npz, metrics.json and compression.png are in {out}")
+        context.say(f"{verdict(result.metrics)}\nprogram.npz, model.npz, metrics.json and report.html are in {out}")
         return result
 
     @cached_property

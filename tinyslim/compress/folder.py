@@ -11,7 +11,7 @@ CHECKPOINT, BEST, METRICS = "checkpoint.npz", "best.npz", "metrics.json"
 PICTURES = ("compression.png", "widths*.png", "sensitivity*.png", "search*.png")
 #: Every file of a run, as patterns: with several cuts there are several of a kind.
 MADE = (
-    *(CHECKPOINT, BEST, METRICS, "program.npz", "model.npz", "config.json"),
+    *(CHECKPOINT, BEST, METRICS, "program.npz", "model.npz", "config.json", "report.html"),
     *("sensitivity*.json", "search*.jsonl"),
     *PICTURES,
 )
