@@ -1,4 +1,4 @@
-"""The proof that an int8 layer's sums fit into int32, whatever its input."""
+"""The proof that an int8 op's sums fit into int32, whatever its input."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def check_rescaling(op) -> None:
             raise ValueError(f"`multiplier` (={multiplier.min()}) must be at least 2^30")
         if not 1 <= shift.min() <= shift.max() <= 62:
             raise ValueError(f"`shift` (={shift.min()} … {shift.max()}) must be from 1 to 62")
+
+
+def check_mean(count: int) -> None:
+    """The sum of `count` bytes fits into int32."""
+    if count * 255 >= 2**31:
+        raise ValueError(f"a mean of {count} bytes must be one of at most {(2**31 - 1) // 255}: its sum is an int32")

@@ -68,7 +68,7 @@ class Program:
         TypeError, ValueError
             If x has another dtype or shape, or is uint8 in a program without preprocessing.
         """
-        x = self._check(x)
+        x = self.check_input(x)
         if kernels.is_swapped():
             return runtime.run_by_ops(self, x, kernels)
         return self._runner.run(x)
@@ -115,7 +115,8 @@ class Program:
     def _runner(self):
         return runtime.RUNNERS[self.kind](self)
 
-    def _check(self, x: np.ndarray) -> np.ndarray:
+    def check_input(self, x: np.ndarray) -> np.ndarray:
+        """`x`, if it is something that the program takes; raises what `run` documents."""
         if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.uint8):
             found = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
             raise TypeError(f"`x` (={found}) must be an array of float32, or of uint8 images")
@@ -184,7 +185,7 @@ def build_from_header(header: dict, ops: list[tuple]) -> Program:
 
 def reference_run(program: Program, x: np.ndarray) -> np.ndarray:
     """Run a program through the plain twins of the kernels, in NumPy int64: what `run` must give, to the last byte."""
-    return runtime.run_by_ops(program, program._check(x), kernels.reference)
+    return runtime.run_by_ops(program, program.check_input(x), kernels.reference)
 
 
 def check_shape(shape) -> tuple[int, int, int]:
