@@ -1,5 +1,7 @@
 """Quantisation-aware training: fake quantisers, where they go, and how their ranges are found."""
 
+from .biases import round_biases, sum_steps
+from .comparison import Comparison, compare
 from .grid import Grid, activation_grid, integer_weights, weight_scales
 from .layers import ActivationQuantizer, QuantizedConv2d, QuantizedDepthwiseConv2d, QuantizedLinear
 from .observers import RULES
@@ -9,16 +11,20 @@ from .preparation import is_prepared, prepare
 __all__ = [
     "RULES",
     "ActivationQuantizer",
+    "Comparison",
     "Grid",
     "QuantizedConv2d",
     "QuantizedDepthwiseConv2d",
     "QuantizedLinear",
     "activation_grid",
     "chain",
+    "compare",
     "integer_weights",
     "is_non_negative",
     "is_prepared",
     "prepare",
     "quantized_places",
+    "round_biases",
+    "sum_steps",
     "weight_scales",
 ]
