@@ -5,6 +5,7 @@ Build one op by op with `Builder`, or load one; `run` it, `save` it, print its `
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -161,6 +162,10 @@ class Builder:
         return Program(self.kind, self.input_shape, self.ops, self.preprocessing, self.classes)
 
 
+#: Letters that an error tells about a bad file.
+LONGEST_REASON = 400
+
+
 def load(path) -> Program:
     """Read a program that `Program.save` wrote.
 
@@ -175,7 +180,11 @@ def load(path) -> Program:
     try:
         return file_format.decode(contents, build_from_header)
     except file_format.UNREADABLE as error:
-        raise ValueError(f"{path} is not a tinyslim program: {error}") from None
+        reason = (
+            error if isinstance(error, (ValueError, zipfile.BadZipFile)) else f"its header makes no sense ({error})"
+        )
+        # An error may repeat what it found, which is up to the whole file.
+        raise ValueError(f"{path} is not a tinyslim program: {str(reason)[:LONGEST_REASON]}") from None
 
 
 def build_from_header(header: dict, ops: list[tuple]) -> Program:
