@@ -2,6 +2,7 @@
 
 from .biases import round_biases, sum_steps
 from .comparison import Comparison, compare
+from .diagnosis import Diagnosis, Distribution, LayerDiagnosis, diagnose, ranges, rounding_only
 from .grid import Grid, activation_grid, integer_weights, weight_scales
 from .layers import ActivationQuantizer, QuantizedConv2d, QuantizedDepthwiseConv2d, QuantizedLinear
 from .observers import RULES
@@ -12,19 +13,25 @@ __all__ = [
     "RULES",
     "ActivationQuantizer",
     "Comparison",
+    "Diagnosis",
+    "Distribution",
     "Grid",
+    "LayerDiagnosis",
     "QuantizedConv2d",
     "QuantizedDepthwiseConv2d",
     "QuantizedLinear",
     "activation_grid",
     "chain",
     "compare",
+    "diagnose",
     "integer_weights",
     "is_non_negative",
     "is_prepared",
     "prepare",
     "quantized_places",
+    "ranges",
     "round_biases",
+    "rounding_only",
     "sum_steps",
     "weight_scales",
 ]

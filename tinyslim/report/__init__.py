@@ -23,13 +23,25 @@ from .pruning_pictures import (
     sensitivity_figure,
     widths_figure,
 )
+from .quantization_figures import draw_distribution, draw_losses, draw_noise, draw_ranges
+from .quantization_pictures import (
+    distributions_figure,
+    noise_figure,
+    ranges_figure,
+    save_quantization_figures,
+)
 
 __all__ = [
     "cliff_figure",
     "compression_figure",
+    "distributions_figure",
     "draw_cliff",
+    "draw_distribution",
     "draw_filters",
     "draw_flops",
+    "draw_losses",
+    "draw_noise",
+    "draw_ranges",
     "draw_search",
     "draw_sensitivity",
     "draw_temperature",
@@ -37,10 +49,13 @@ __all__ = [
     "draw_training_curve",
     "draw_widths",
     "filters_figure",
+    "noise_figure",
+    "ranges_figure",
     "save_cliff_figure",
     "save_compression_figure",
     "save_figure",
     "save_filters_figure",
+    "save_quantization_figures",
     "save_search_figure",
     "save_sensitivity_figure",
     "save_widths_figure",
