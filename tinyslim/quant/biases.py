@@ -2,8 +2,8 @@
 
 A layer's sums count steps of S₁·S₂·|c|, with c batch norm's factor, and so must the offset d that is left in real
 numbers (Jacob et al. 2018, §2.4): b = round(d / (S₁·S₂·|c|)). The step is small beside an output's, but not nothing:
-rounding moves v, the output in steps of its own grid, by up to M/2. M = S₁·S₂·|c|/S₃ is about 2⁻⁸ as a rule, and above 1 where
-batch norm magnifies a channel that hardly varies.
+rounding moves v, the output in steps of its own grid, by up to M/2. M = S₁·S₂·|c|/S₃ is about 2⁻⁸ as a rule, and above
+1 where batch norm magnifies a channel that hardly varies.
 """
 
 from __future__ import annotations
