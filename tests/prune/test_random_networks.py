@@ -125,6 +125,7 @@ def test_pruned_equals_masked_and_weighs_what_was_predicted(steps, head, data):
         np.testing.assert_allclose(smaller.eval()(IMAGES).data, silent(IMAGES).data, rtol=1e-9, atol=1e-12)
     counts = graph.summary(smaller, IMAGES)
     assert (counts.params, counts.macs) == (structure.params(mask), structure.macs(mask))
+    assert sum(array.nbytes for array in smaller.state_dict().values()) == structure.nbytes(mask)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
@@ -144,4 +145,6 @@ def test_a_pruned_network_saves_loads_trains_and_saves_and_is_pruned_again(steps
     with no_grad():
         np.testing.assert_array_equal(again(images).data, loaded.eval()(images).data)
     plan = prune.plan_uniform(again, Tensor(images), 0.05)
-    assert graph.summary(plan.apply(), images).flops == plan.flops_after < plan.flops_before
+    smallest = plan.apply()
+    assert graph.summary(smallest, images).flops == plan.flops_after < plan.flops_before
+    assert sum(array.nbytes for array in smallest.state_dict().values()) == plan.bytes_after < plan.bytes_before

@@ -19,6 +19,7 @@ from . import (
     measure_sensitivity,
     predict_images,
     report_quantization,
+    reproduce_table,
     show_info,
     summarize,
     train_model,
@@ -34,6 +35,7 @@ COMMANDS = (
     measure_cliff,
     measure_sensitivity,
     report_quantization,
+    reproduce_table,
     bench_engine,
     show_info,
 )
