@@ -46,7 +46,7 @@ def test_the_clip_and_the_levels_are_drawn_into_the_histogram(diagnosis):
 
 
 def test_ranges_begin_at_one(diagnosis):
-    lines = report.ranges_figure(diagnosis).axes[0].lines
+    lines = report.ranges_figure(diagnosis.ranges).axes[0].lines
     assert [list(line.get_ydata()) for line in lines] == [[1.0, 1.5], [1.0, 0.5]]
     assert list(lines[0].get_xdata()) == [1, 2]
 

@@ -57,6 +57,7 @@ def draw_losses(axes, layers: Sequence, float_top1: float, top1: float) -> None:
         linestyle="--",
         label=f"all layers: {100 * float_top1:.2f} % → {100 * top1:.2f} %",
     )
+    axes.margins(x=0.1)
     axes.set_xlabel("change of top-1, this layer alone, points")
 
 

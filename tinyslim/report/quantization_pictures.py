@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,28 +15,38 @@ if TYPE_CHECKING:
 WIDTH, COLUMNS = 8.0, 4
 
 
-def noise_figure(diagnosis) -> Figure:
+def noise_figure(diagnosis, width: float = WIDTH) -> Figure:
     """Noise by layer, and beside it, where that was measured, what each layer alone costs.
 
     Parameters
     ----------
     diagnosis : quant.Diagnosis
+    width : float
+        In inches.
     """
     measured = diagnosis.top1 is not None
-    figure = empty_figure(WIDTH, 1.5 + 0.19 * len(diagnosis.layers))
+    figure = empty_figure(width, 1.5 + 0.19 * len(diagnosis.layers))
     panels = figure.subplots(1, 1 + measured, sharey=True, squeeze=False)[0]
     draw_noise(panels[0], diagnosis.layers)
     if measured:
         draw_losses(panels[1], diagnosis.layers, diagnosis.float_top1, diagnosis.top1)
-    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize="small")
+    figure.legend(loc="outside upper center", ncols=2 if width == WIDTH else 1, frameon=False, fontsize="small")
     return figure
 
 
-def ranges_figure(diagnosis) -> Figure:
-    """How the ranges moved while the network trained with rounding."""
-    figure = empty_figure(WIDTH, 4.0)
-    draw_ranges(figure.subplots(), diagnosis.ranges)
-    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize="small")
+def ranges_figure(ranges: Mapping, width: float = WIDTH) -> Figure:
+    """How the ranges moved while the network trained with rounding.
+
+    Parameters
+    ----------
+    ranges : mapping
+        For each quantiser the (low, high) after each epoch.
+    width : float
+        In inches.
+    """
+    figure = empty_figure(width, 4.0)
+    draw_ranges(figure.subplots(), ranges)
+    figure.legend(loc="outside upper center", ncols=3 if width == WIDTH else 1, frameon=False, fontsize="small")
     return figure
 
 
@@ -70,7 +81,7 @@ def save_quantization_figures(diagnosis, folder) -> list[Path]:
         "weights": distributions_figure(diagnosis, "weights"),
     }
     if diagnosis.ranges:
-        figures["ranges"] = ranges_figure(diagnosis)
+        figures["ranges"] = ranges_figure(diagnosis.ranges)
     paths = {name: Path(folder) / f"{name}.png" for name in figures}
     for name, figure in figures.items():
         save_figure(figure, paths[name])
