@@ -9,8 +9,8 @@ from tinyslim.graph import Graph, Node
 from tinyslim.quant import chain
 from tinyslim.quant.folding import batch_norm_affine, fold
 
-from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
 from .attributes import bounds, geometry, pooling
+from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
 
 
 def lower_float32(graph: Graph, program: deploy.Builder) -> None:

@@ -22,8 +22,8 @@ from tinyslim.graph import Graph, Node
 from tinyslim.quant import Grid, chain, sum_steps
 from tinyslim.quant.folding import Affine, fold
 
-from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
 from .attributes import geometry, pooling
+from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
 
 
 @dataclass
