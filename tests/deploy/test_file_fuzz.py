@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyslim import deploy
@@ -142,6 +142,7 @@ HOSTILE = st.one_of(
 )  # fmt: skip
 
 
+@settings(max_examples=200)
 @given(data=st.data(), kind=st.sampled_from(sorted(PROGRAMS)))
 def test_any_header_is_a_whole_program_or_one_clear_error(data, kind, tmp_path_factory):
     header, members = parts(kind)

@@ -11,7 +11,7 @@ import make_golden
 import networks
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyslim import deploy, kernels
@@ -111,6 +111,7 @@ def test_another_rounding_is_seen_by_the_golden_bytes(fault, monkeypatch):
 INT32 = st.one_of(st.integers(-(2**31), 2**31 - 1), st.integers(-9, 9))
 
 
+@settings(max_examples=200)
 @given(total=INT32, m=st.integers(2**30, 2**31 - 1), s=st.integers(1, 62), zero_point=st.integers(0, 255))
 def test_rescaling_is_the_nearest_integer_with_ties_up(total, m, s, zero_point):
     nearest = zero_point + math.floor(Fraction(total * m, 2**s) + Fraction(1, 2))
@@ -121,6 +122,7 @@ def test_rescaling_is_the_nearest_integer_with_ties_up(total, m, s, zero_point):
         assert table.requantize(np.full((1, 1), total, np.int32), *parameters)[0, 0] == expected
 
 
+@settings(max_examples=200)
 @given(x=st.floats(width=32), scale=st.floats(2**-20, 2**20, width=32), zero_point=st.integers(0, 255))
 def test_every_float32_is_quantised_alike(x, scale, zero_point):
     expected = plain_integers.quantize(x, scale, zero_point)
