@@ -48,8 +48,8 @@ def test_the_help_of_each_command_shows_an_example(command, capsys):
     name = {
         "compress_model": "compress", "list_recipes": "recipes", "predict_images": "predict",
         "evaluate_file": "evaluate", "summarize": "summary", "train_model": "train", "measure_cliff": "cliff",
-        "measure_sensitivity": "sensitivity", "bench_engine": "bench",
-        "report_quantization": "quant-report", "reproduce_table": "reproduce", "show_info": "info",
+        "measure_sensitivity": "sensitivity", "reproduce_table": "reproduce", "bench_engine": "bench",
+        "report_quantization": "quant-report", "show_info": "info",
     }[command]  # fmt: skip
     with pytest.raises(SystemExit) as end:
         main([name, "--help"])
@@ -77,6 +77,7 @@ def test_recipes_lists_each_recipe_and_prints_one(capsys):
     assert [line.split()[0] for line in lines] == [
         "auto_prune",
         "distill",
+        "distill_quant",
         "prune_quant",
         "quant",
         "sensitive_prune",
