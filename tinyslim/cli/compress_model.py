@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
-from pathlib import Path
 
 from .loading import DATA_HELP, data_sets, model_file, shipped_model
 from .settings import add_set
@@ -42,7 +39,11 @@ def add_to(commands) -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="the same as --set compressor.seed=…")
     parser.add_argument("--out", help="a folder for what is made (default: runs/RECIPE)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped")
-    parser.add_argument("--strategies", metavar="FILE", help="a Python file that registers strategies of your own")
+    parser.add_argument(
+        "--strategies",
+        metavar="FILE",
+        help="a Python file that registers strategies of your own; or let the TOML name it, as compressor.plugins",
+    )
     return parser
 
 
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tinyslim import compress
 
     if arguments.strategies:
-        _execute(arguments.strategies)
+        compress.load_plugin(arguments.strategies)
     overrides = list(arguments.settings)
     if arguments.seed is not None:
         overrides.append(("compressor.seed", arguments.seed))
@@ -62,15 +63,3 @@ def run(arguments: argparse.Namespace) -> None:
     compress.Compressor(
         model, train_set, test_set, config, out=arguments.out, teacher=teacher, resume=arguments.resume
     ).run()
-
-
-def _execute(path: str) -> None:
-    """Run a user's file for the strategies that it registers."""
-    name = f"strategies_in_{Path(path).stem}"
-    specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None or not Path(path).exists():
-        raise FileNotFoundError(f"`--strategies` (={path!r}) must be a Python file")
-    module = importlib.util.module_from_spec(specification)
-    # Annotations are looked up in the module by its name.
-    sys.modules[name] = module
-    specification.loader.exec_module(module)

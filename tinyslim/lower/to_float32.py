@@ -7,9 +7,10 @@ import numpy as np
 from tinyslim import deploy
 from tinyslim.graph import Graph, Node
 from tinyslim.quant import chain
+from tinyslim.quant.folding import batch_norm_affine, fold
 
+from .attributes import bounds, geometry, pooling
 from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
-from .folding import batch_norm_affine, bounds, fold, geometry, pooling
 
 
 def lower_float32(graph: Graph, program: deploy.Builder) -> None:

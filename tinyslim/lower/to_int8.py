@@ -19,14 +19,12 @@ import numpy as np
 
 from tinyslim import deploy
 from tinyslim.graph import Graph, Node
-from tinyslim.quant import Grid, chain
+from tinyslim.quant import Grid, chain, sum_steps
+from tinyslim.quant.folding import Affine, fold
 from tinyslim.quant.placement import ACTIVATIONS
 
+from .attributes import bounds, geometry, pooling
 from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
-from .folding import Affine, bounds, fold, geometry, pooling
-
-#: A bias of at most 2³⁰ steps leaves the sum of products the rest of an int32.
-LARGEST_BIAS = 2.0**30
 
 
 @dataclass
@@ -155,9 +153,7 @@ def integer_layer(
         int8 with the sign of c, int32 in steps, and the step S₁·S₂·|c| of each channel's sums, float64.
     """
     signed = np.where(affine.factor < 0, -weight, weight).astype(np.int8)
-    step = input_scale * scales.astype(np.float64) * np.abs(affine.factor)
-    # A dead channel has almost no step, and its bias would be more steps than an int32 counts.
-    step = np.maximum(step, np.maximum(np.abs(affine.offset) / LARGEST_BIAS, np.finfo(np.float32).tiny))
+    step = sum_steps(scales, affine, input_scale)
     return signed, np.rint(affine.offset / step).astype(np.int32), step
 
 
