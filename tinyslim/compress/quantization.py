@@ -20,20 +20,21 @@ class QuantizationStrategy(Strategy):
 
     Attributes
     ----------
-    weight_quantize_type : str
-        "channel_wise_abs_max" or "abs_max".
-    activation_quantize_type : str
-        "moving_average_abs_max", "abs_max" or "range_abs_max".
+    weight_quantize_type, activation_quantize_type : str
+        One of `quant.WEIGHT_TYPES` and of `quant.ACTIVATION_TYPES`.
     weight_bits, activation_bits : int
         2 to 8.
+    activation_symmetric : bool
+        False: tensors that may be negative get an affine grid. See `quant.prepare`.
     """
 
     quantizes: ClassVar[bool] = True
 
-    weight_quantize_type: Literal["channel_wise_abs_max", "abs_max"] = "channel_wise_abs_max"
-    activation_quantize_type: Literal[tuple(quant.RULES)] = "moving_average_abs_max"
+    weight_quantize_type: Literal[tuple(quant.WEIGHT_TYPES)] = "channel_wise_abs_max"
+    activation_quantize_type: Literal[quant.ACTIVATION_TYPES] = "moving_average_abs_max"
     weight_bits: int = Field(8, ge=2, le=8)
     activation_bits: int = Field(8, ge=2, le=8)
+    activation_symmetric: bool = True
 
     def replacing(self, total: int) -> range:
         return range(self.start_epoch, self.start_epoch + 1)
@@ -66,4 +67,5 @@ class QuantizationStrategy(Strategy):
             activation_quantize_type=self.activation_quantize_type,
             weight_bits=self.weight_bits,
             activation_bits=self.activation_bits,
+            activation_symmetric=self.activation_symmetric,
         )

@@ -117,8 +117,8 @@ def _weighted(lowering: Int8Lowering, node: Node) -> None:
     members = chain(lowering.graph, node)
     source = lowering.grid_of(node.inputs[0])
     _, affine = fold(lowering.graph, members)
-    layer = lowering.graph.layer(node)
-    weight, bias, step = integer_layer(layer.integers(), layer.scales(), affine, source.scale)
+    layer, norm = lowering.graph.layer(node), lowering.graph.neighbour(node)
+    weight, bias, step = integer_layer(layer.integers(norm), layer.scales(norm), affine, source.scale)
     attributes = {"input_zero_point": source.zero_point}
     if node.op != "linear":
         attributes |= geometry(node, weight)
