@@ -147,7 +147,7 @@ def test_fake_quant_with_a_scale_for_each_channel_is_fake_quant_of_each_channel(
 
 
 def surrogate(x, step, qmin, qmax, axis):
-    """x̂ with the error that rounding makes held fast: what learned steps differentiate, written so that it is smooth."""
+    """x̂ with the error that rounding makes held fast: the smooth function that learned steps differentiate."""
     steps = step if axis is None else step.reshape(-1, *[1] * (x.ndim - 1 - axis))
     error = np.rint(x / steps) - x / steps
 
@@ -186,3 +186,18 @@ def test_a_learned_steps_gradient_is_scaled_and_nothing_else_is():
         gradients.append([tensor.grad for tensor in tensors])
     np.testing.assert_array_equal(gradients[1][0], gradients[0][0])
     np.testing.assert_allclose(gradients[1][1], gradients[0][1] / 4)
+
+
+@pytest.mark.parametrize("following", ["pointwise", "depthwise"])
+def test_a_batch_norm_in_use_trains_between_convolutions_as_finite_differences_say(following):
+    running = np.array([0.3, -0.2, 1.0]), np.array([0.5, 2.0, 1.5])
+
+    def network(x, gamma, beta, weight):
+        y = F.relu(F.batch_norm(F.conv2d(x, FIRST), gamma, beta, *running, False, 0.1, 1e-5))
+        return F.conv2d(y, weight) if following == "pointwise" else F.depthwise_conv2d(y, weight, padding=1)
+
+    weight = normal(1, 1, 3, 4) if following == "pointwise" else normal(3, 3, 3)
+    assert gradcheck(network, normal(2, 4, 5, 2), np.array([0.7, -1.1, 0.4]), np.array([3.0, 4.0, -3.0]), weight)
+
+
+FIRST = np.random.default_rng(8).standard_normal((1, 1, 2, 3))

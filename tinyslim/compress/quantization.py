@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from tinyslim import quant
+from tinyslim.nn import BatchNorm2d
 
 from .context import Context
 from .strategy import Strategy, register
@@ -26,6 +27,10 @@ class QuantizationStrategy(Strategy):
         2 to 8.
     activation_symmetric : bool
         False: tensors that may be negative get an affine grid. See `quant.prepare`.
+    freeze_batch_norm : float
+        The share of the steps from `start_epoch` on, the last ones, in which batch norm uses its running statistics and
+        leaves them as they are: weights then train under the very numbers that are folded into them (Krishnamoorthi
+        2018, §4.2.1).
     """
 
     quantizes: ClassVar[bool] = True
@@ -35,6 +40,7 @@ class QuantizationStrategy(Strategy):
     weight_bits: int = Field(8, ge=2, le=8)
     activation_bits: int = Field(8, ge=2, le=8)
     activation_symmetric: bool = True
+    freeze_batch_norm: float = Field(0.0, ge=0, le=1)
 
     def replacing(self, total: int) -> range:
         return range(self.start_epoch, self.start_epoch + 1)
@@ -54,10 +60,14 @@ class QuantizationStrategy(Strategy):
             context.replace_model(self._prepared(context.model, context))
 
     def on_batch_begin(self, context: Context) -> None:
+        if context.epoch < self.start_epoch:
+            return
         if self.end_epoch is not None and context.epoch >= self.end_epoch:
-            for module in context.model.modules():
-                if isinstance(module, quant.ActivationQuantizer):
-                    module.eval()
+            _use(context.model, quant.ActivationQuantizer)
+        # The optimizer began with the prepared model, so it has counted the steps since, through a resume as well.
+        steps = (context.settings.epochs - self.start_epoch) * len(context.loader)
+        if context.optimizer.steps >= round((1 - self.freeze_batch_norm) * steps):
+            _use(context.model, BatchNorm2d)
 
     def _prepared(self, model, context: Context):
         return quant.prepare(
@@ -69,3 +79,10 @@ class QuantizationStrategy(Strategy):
             activation_bits=self.activation_bits,
             activation_symmetric=self.activation_symmetric,
         )
+
+
+def _use(model, kind: type) -> None:
+    """Let the layers of a kind behave as in use, while the others train."""
+    for module in model.modules():
+        if isinstance(module, kind):
+            module.eval()

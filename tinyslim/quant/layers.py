@@ -84,7 +84,7 @@ class QuantizedWeight:
         """
         factors, live = self._factors(norm)
         if self.is_learned:
-            return self.step.data * (1 / factors)
+            return np.maximum(self.step.data, smallest(self.first_step)) * (1 / factors)
         each = weight_scales(self.weight.data, self.weight_bits, per_channel=True)
         return each if self.per_channel else (each * factors)[live].max() * (1 / factors)
 
@@ -94,19 +94,18 @@ class QuantizedWeight:
 
     def rounded(self, norm: BatchNorm2d | None = None) -> Tensor:
         """The weight on its grid; gradients pass to the weight itself, and to a step that is learned."""
-        if self.is_learned and self.training:
-            keep_positive(self.step, smallest(self.first_step))
         scales, limit = self.scales(norm), weight_limit(self.weight_bits)
         if not np.isfinite(scales).all():
             return self.weight * scales  # training went wrong, and the loss shall tell
-        if not self.is_learned:
+        if not (self.is_learned and self.training):
             return F.fake_quant(self.weight, scales, 0, -limit, limit, axis=-1)
+        keep_positive(self.step, smallest(self.first_step))
         steps = self.step * (1 / self._factors(norm)[0])
         count = self.weight.size // (len(scales) if self.per_channel else 1)
         return F.learned_fake_quant(self.weight, steps, 0, -limit, limit, gradient_scale(count, limit), axis=-1)
 
     def _factors(self, norm: BatchNorm2d | None) -> tuple[np.ndarray, np.ndarray]:
-        """|c| of each channel, that of a dead one replaced, and which channels live; 1 and all where c doesn't matter."""
+        """|c| of each channel, that of a dead one replaced, and which channels live; 1 and all without c."""
         size = np.ones(self.weight.shape[-1], self.weight.dtype)
         if self.per_channel or norm is None:
             return size, size > 0

@@ -32,8 +32,8 @@ def prepare(
     example : array
         A batch that the model takes.
     weight_quantize_type : str
-        "channel_wise_abs_max", a step for each output channel, or "abs_max", one for the whole weight, batch norm folded
-        in; "channel_wise_lsq" and "lsq" begin with such steps and train them.
+        "channel_wise_abs_max", a step for each output channel, or "abs_max", one for the whole weight with the batch
+        norm behind it; "channel_wise_lsq" and "lsq" begin with such steps and train them.
     activation_quantize_type : str
         "moving_average_abs_max", "abs_max" (of each batch) or "range_abs_max" (over a window); "lsq": a step that is
         trained.

@@ -102,7 +102,8 @@ class LearnedActivationQuantizer(ActivationQuantizer):
     def grid(self) -> Grid:
         """The grid of the step as it is."""
         check_seen(self.memory)
-        return Grid(float(finite(self.step.data)), int(self.memory[2]), 0, 2**self.bits - 1)
+        step = max(float(finite(self.step.data)), smallest(self.memory[0]))
+        return Grid(step, int(self.memory[2]), 0, 2**self.bits - 1)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -123,9 +124,11 @@ class LearnedActivationQuantizer(ActivationQuantizer):
         above, below = (max(float(side), 0.0) for side in (x.max(), -x.min()))
         largest = max(above, below)
         symmetric = self.symmetric or self.non_negative
-        grid = activation_grid(largest, self.bits, self.non_negative) if symmetric else affine_grid(
-            above, below, self.bits
-        )  # fmt: skip
+        grid = (
+            activation_grid(largest, self.bits, self.non_negative)
+            if symmetric
+            else affine_grid(above, below, self.bits)
+        )
         self.memory[2] = grid.zero_point
         self.memory[0] = starting_step(float(np.abs(x).mean()), largest, self._levels())
         self.step.data[...] = self.memory[0]
