@@ -11,7 +11,7 @@ import pytest
 from tinyslim.compress import Compressor, Strategy, register
 from tinyslim.train import TrainingDivergedError, write_archive
 
-MADE = {"program.npz", "model.npz", "metrics.json", "config.json", "compression.png", "widths.png"}
+MADE = {"program.npz", "model.npz", "metrics.json", "config.json", "report.html", "compression.png", "widths.png"}
 
 
 @register

@@ -18,6 +18,7 @@ from . import (
     measure_cliff,
     measure_sensitivity,
     predict_images,
+    reproduce_table,
     show_info,
     summarize,
     train_model,
@@ -32,6 +33,7 @@ COMMANDS = (
     train_model,
     measure_cliff,
     measure_sensitivity,
+    reproduce_table,
     bench_engine,
     show_info,
 )

@@ -101,7 +101,7 @@ class Compressor:
         check_fit(self.original, self.example, train_data, test_data)
 
     def run(self) -> Result:
-        """Train, freeze, measure; leaves program.npz, model.npz, metrics.json, config.json, compression.png in `out`.
+        """Train, freeze, measure; leaves program.npz, model.npz, metrics.json, config.json, report.html, … in `out`.
 
         Raises
         ------
@@ -230,7 +230,7 @@ class Compressor:
         result = finish(self.config, context, out)
         if not self.quiet:
             progress.console.print(table(result.metrics))
-        context.say(f"{verdict(result.metrics)}\nprogram.npz, model.npz, metrics.json and compression.png are in {out}")
+        context.say(f"{verdict(result.metrics)}\nprogram.npz, model.npz, metrics.json and report.html are in {out}")
         return result
 
     @cached_property

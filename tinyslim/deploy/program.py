@@ -5,7 +5,7 @@ Build one op by op with `Builder`, or load one; `run` it, `save` it, print its `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -72,6 +72,10 @@ class Program:
         if kernels.is_swapped():
             return runtime.run_by_ops(self, x, kernels)
         return self._runner.run(x)
+
+    def beginning(self, count: int, dtype) -> Callable[[np.ndarray], object]:
+        """A function that runs only the first `count` ops on images of `dtype`: for looking where time goes."""
+        return self._runner.beginning(count, dtype)
 
     def op_kind(self, op: Op) -> OpKind:
         """The entry of the op table that says what `op` does."""

@@ -8,6 +8,8 @@ import numpy as np
 
 from tinyslim.autograd import Tensor, inside, scope
 
+from .hearing import tell
+
 
 class Call:
     """One call of a module, as the tape's scope holds it; two calls of one module are two.
@@ -61,7 +63,7 @@ class Module:
         if not scope() and inputs:
             self.input_shape = inputs[0].shape[1:]
         with inside(Call(self, tuple(x for x in inputs if isinstance(x, Module)))):
-            return self.forward(*inputs)
+            return tell(self, self.forward(*inputs))
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules that are attributes, or stand in a list that is one, with their names."""

@@ -1,7 +1,10 @@
 """Figures of what a run did."""
 
+from .answers import Answer, Opinion, disagreements
 from .figures import draw_trade_off, draw_training_curve
-from .pictures import compression_figure, save_compression_figure, save_figure, training_figure
+from .layer_figures import NARROW, layers_figure
+from .page import Page, Picture, Section
+from .pictures import compression_figure, save_compression_figure, save_figure, trade_off_figure, training_figure
 from .pruning_figures import (
     draw_cliff,
     draw_filters,
@@ -23,29 +26,44 @@ from .pruning_pictures import (
     sensitivity_figure,
     widths_figure,
 )
+from .row_figures import RowPoint, draw_rows, draw_sizes, rows_figure, save_rows_figure
 
 __all__ = [
+    "NARROW",
+    "Answer",
+    "Opinion",
+    "Page",
+    "Picture",
+    "RowPoint",
+    "Section",
     "cliff_figure",
     "compression_figure",
+    "disagreements",
     "draw_cliff",
     "draw_filters",
     "draw_flops",
+    "draw_rows",
     "draw_search",
     "draw_sensitivity",
+    "draw_sizes",
     "draw_temperature",
     "draw_trade_off",
     "draw_training_curve",
     "draw_widths",
     "filters_figure",
+    "layers_figure",
+    "rows_figure",
     "save_cliff_figure",
     "save_compression_figure",
     "save_figure",
     "save_filters_figure",
+    "save_rows_figure",
     "save_search_figure",
     "save_sensitivity_figure",
     "save_widths_figure",
     "search_figure",
     "sensitivity_figure",
+    "trade_off_figure",
     "training_figure",
     "widths_figure",
 ]
