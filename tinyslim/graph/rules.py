@@ -35,6 +35,7 @@ UNCOUNTED = {
     "input", "batch_norm", "relu", "relu6", "sigmoid", "tanh", "exp", "log", "softmax", "log_softmax", "dropout",
     "add", "subtract", "multiply", "divide", "negate", "power", "sum", "mean", "max_pool2d", "avg_pool2d",
     "global_avg_pool2d", "flatten", "reshape", "transpose", "take", "concat", "fake_quant",
+    "learned_fake_quant",
 }  # fmt: skip
 
 
