@@ -22,8 +22,9 @@ from tinyslim.graph import Graph, Node
 from tinyslim.quant import Grid, chain, sum_steps
 from tinyslim.quant.biases import spare_factor
 from tinyslim.quant.folding import Affine, fold
+from tinyslim.quant.placement import ACTIVATIONS
 
-from .attributes import geometry, pooling
+from .attributes import bounds, geometry, pooling
 from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
 
 
@@ -96,20 +97,19 @@ def _quantize_input(lowering: Int8Lowering) -> None:
     lowering.put(members, value, grid)
 
 
-def _activation_high(members: list[Node], grid: Grid) -> int:
-    """The largest byte that ReLU6 lets through; without it, the grid's."""
-    if not any(node.op == "relu6" for node in members):
-        return grid.qmax
-    return min(grid.qmax, grid.zero_point + round(6 / grid.scale))
+def _byte_bounds(members: list[Node], grid: Grid) -> dict:
+    """The smallest and the largest byte that the activation of a chain lets through; without one, the grid's ends."""
+    activations = [bounds([node]) for node in members if node.op in ACTIVATIONS]
+    real = activations[0] if activations else {"low": None, "high": None}
 
+    def byte(bound: float | None, end: int) -> int:
+        return end if bound is None else min(max(grid.zero_point + round(bound / grid.scale), grid.qmin), grid.qmax)
 
-def _activation_low(members: list[Node], grid: Grid) -> int:
-    return grid.zero_point if any(node.op in ("relu", "relu6") for node in members) else grid.qmin
+    return {"low": byte(real["low"], grid.qmin), "high": byte(real["high"], grid.qmax)}
 
 
 def _output_range(members: list[Node], grid: Grid) -> dict:
-    low, high = _activation_low(members, grid), _activation_high(members, grid)
-    return {"zero_point": grid.zero_point, "low": low, "high": high}
+    return {"zero_point": grid.zero_point, **_byte_bounds(members, grid)}
 
 
 def _weighted(lowering: Int8Lowering, node: Node) -> None:
@@ -220,10 +220,10 @@ def _on_grid(lowering: Int8Lowering, node: Node, grid: Grid, name: str) -> int:
 
 def _clip_if_needed(lowering: Int8Lowering, members: list[Node], value: int, grid: Grid) -> int:
     """The activation, or the end of a grid of few bits, behind an operation that stores any byte."""
-    bounds = {"low": _activation_low(members, grid), "high": _activation_high(members, grid)}
-    if bounds == {"low": 0, "high": 255}:
+    ends = _byte_bounds(members, grid)
+    if ends == {"low": 0, "high": 255}:
         return value
-    return lowering.program.add("clip", members[-1].name, value, **bounds)
+    return lowering.program.add("clip", members[-1].name, value, **ends)
 
 
 def _max_pool(lowering: Int8Lowering, node: Node) -> None:
@@ -271,5 +271,6 @@ RULES = {
     "global_avg_pool2d": _avg_pool,
     "relu": _activation,
     "relu6": _activation,
+    "clip": _activation,
     "dropout": _keep,
 }
