@@ -48,7 +48,7 @@ def test_the_help_of_each_command_shows_an_example(command, capsys):
     name = {
         "compress_model": "compress", "list_recipes": "recipes", "predict_images": "predict",
         "evaluate_file": "evaluate", "summarize": "summary", "train_model": "train", "measure_cliff": "cliff",
-        "measure_sensitivity": "sensitivity", "bench_engine": "bench",
+        "measure_sensitivity": "sensitivity", "reproduce_table": "reproduce", "bench_engine": "bench",
         "show_info": "info",
     }[command]  # fmt: skip
     with pytest.raises(SystemExit) as end:
