@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .loading import DATA_HELP, data_sets, shipped_model
+from .loading import DATA_HELP, data_sets, model_file, shipped_model
 from .settings import add_set
 
 _EXAMPLE = """\
@@ -30,8 +30,10 @@ def add_to(commands) -> argparse.ArgumentParser:
         metavar="RECIPE",
         help="a recipe (see `tinyslim recipes`) or a path to a TOML file (default: %(default)s)",
     )
-    parser.add_argument("--model", metavar="FILE", help="a model.npz (default: the MobileNet that ships)")
-    parser.add_argument("--teacher", metavar="FILE", help="a model.npz to distil from, instead of the recipe's teacher")
+    parser.add_argument("--model", metavar="FILE", help="a model.npz or an .onnx (default: the MobileNet that ships)")
+    parser.add_argument(
+        "--teacher", metavar="FILE", help="a model.npz or an .onnx to distil from, instead of the recipe's teacher"
+    )
     parser.add_argument("--data", default="fashion_mnist_mini", help=DATA_HELP)
     add_set(parser, "change a value of the recipe: strategies.prune.target_ratio=0.6")
     parser.add_argument("--seed", type=int, help="the same as --set compressor.seed=…")
@@ -47,7 +49,7 @@ def add_to(commands) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check the recipe, then compress."""
-    from tinyslim import compress, train
+    from tinyslim import compress
 
     if arguments.strategies:
         compress.load_plugin(arguments.strategies)
@@ -55,8 +57,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.seed is not None:
         overrides.append(("compressor.seed", arguments.seed))
     config = compress.read_config(arguments.recipe, overrides)
-    model = train.load(arguments.model) if arguments.model else shipped_model()
-    teacher = train.load(arguments.teacher) if arguments.teacher else None
+    model = model_file(arguments.model) if arguments.model else shipped_model()
+    teacher = model_file(arguments.teacher) if arguments.teacher else None
     train_set, test_set = data_sets(arguments.data)
     compress.Compressor(
         model, train_set, test_set, config, out=arguments.out, teacher=teacher, resume=arguments.resume
