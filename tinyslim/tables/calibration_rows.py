@@ -41,7 +41,7 @@ def calibrate(scene: Scene) -> Outcome:
         model, batches, method=plan["method"], weight_quantize_type=plan["weight_quantize_type"]
     )
     seconds = time.perf_counter() - started
-    _, metrics = measure(scene.model, calibrated, example, scene.test_set)
+    metrics = measure(scene.model, calibrated, example, scene.test_set).metrics
     return Outcome(metrics, [], seconds, plan)
 
 

@@ -60,6 +60,6 @@ def originate(scene: Scene) -> Outcome:
     # As a file gives it back: all rows start from that, wherever they run.
     model = train.canonical(model, example)
     train.save(model, scene.folder / WEIGHTS, example)
-    _, metrics = measure(model, model, example, scene.test_set)
+    metrics = measure(model, model, example, scene.test_set).metrics
     seconds = sum(entry["seconds"] for entry in history)
     return Outcome(metrics, history, seconds, scene.plan, train.model_digest(model, example))
