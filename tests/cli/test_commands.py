@@ -77,6 +77,7 @@ def test_recipes_lists_each_recipe_and_prints_one(capsys):
     assert [line.split()[0] for line in lines] == [
         "auto_prune",
         "distill",
+        "distill_quant",
         "prune_quant",
         "quant",
         "sensitive_prune",

@@ -150,7 +150,7 @@ def test_distillation_changes_the_loss_in_its_epochs_alone(trained, train_set, t
     }
     config = {"compressor": {"epochs": 3, "batch_size": 96}, "strategies": tables}
     run(trained, train_set, test_set, config, tmp_path)
-    assert kinds == ["function", "SoftLabel", "function"]
+    assert kinds == ["function", "Distiller", "function"]
 
 
 def test_a_teacher_that_is_handed_over_is_the_one_that_teaches(trained, untrained, train_set, test_set, tmp_path):

@@ -9,7 +9,9 @@ from .operations import OPERATIONS, as_tensors, each, operation, remember
 
 @operation("x")
 def reshape(x, shape):
-    """The same elements in another shape; one entry may be -1."""
+    """The same elements in another shape; one entry may be -1, and a 0 in front keeps the batch axis."""
+    if isinstance(shape, tuple) and shape[:1] == (0,):
+        shape = (len(x), *shape[1:])
     return x.reshape(shape), each(lambda grad: grad.reshape(x.shape))
 
 

@@ -42,6 +42,8 @@ class Node:
         Of the result, with the batch that was traced.
     params, macs : int
         Weights of this node, and multiplications with addition that it takes for one image.
+    returned_by : tuple of str
+        The paths of the modules above the layers that returned this very result, such as a whole block.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Node:
     shape: tuple[int, ...] = ()
     params: int = 0
     macs: int = 0
+    returned_by: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[Node, ...]:

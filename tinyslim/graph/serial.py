@@ -55,6 +55,7 @@ def _node_to_json(node: Node) -> dict:
         "shape": node.shape,
         "params": node.params,
         "macs": node.macs,
+        "returned_by": node.returned_by,
     }
 
 
@@ -136,9 +137,16 @@ def _node_from_json(entry: dict, nodes: dict[str, Node], layers: dict[str, Layer
     if entry["module"] is not None:
         attributes = layers[entry["module"]].attributes
     arguments = tuple(_argument_from_json(argument, nodes) for argument in entry["arguments"])
-    shape = tuple(entry["shape"])
     return Node(
-        entry["name"], entry["op"], arguments, attributes, entry["module"], shape, entry["params"], entry["macs"]
+        entry["name"],
+        entry["op"],
+        arguments,
+        attributes,
+        entry["module"],
+        tuple(entry["shape"]),
+        entry["params"],
+        entry["macs"],
+        tuple(entry.get("returned_by", ())),  # older files don't tell
     )
 
 

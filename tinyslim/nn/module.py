@@ -8,6 +8,8 @@ import numpy as np
 
 from tinyslim.autograd import Tensor, inside, scope
 
+from .hearing import tell
+
 
 class Call:
     """One call of a module, as the tape's scope holds it; two calls of one module are two."""
@@ -58,7 +60,7 @@ class Module:
         if not scope() and tensors:
             self.input_shape = tensors[0].shape[1:]
         with inside(Call(self)):
-            return self.forward(*tensors)
+            return tell(self, self.forward(*tensors))
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules that are attributes, or stand in a list that is one, with their names."""
