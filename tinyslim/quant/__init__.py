@@ -1,5 +1,8 @@
 """Quantisation-aware training: fake quantisers, where they go, and how their ranges are found."""
 
+from .biases import round_biases, sum_steps
+from .comparison import Comparison, compare
+from .diagnosis import Diagnosis, Distribution, LayerDiagnosis, diagnose, ranges, rounding_only
 from .grid import Grid, activation_grid, integer_weights, weight_scales
 from .layers import ActivationQuantizer, QuantizedConv2d, QuantizedDepthwiseConv2d, QuantizedLinear
 from .observers import RULES
@@ -9,16 +12,26 @@ from .preparation import is_prepared, prepare
 __all__ = [
     "RULES",
     "ActivationQuantizer",
+    "Comparison",
+    "Diagnosis",
+    "Distribution",
     "Grid",
+    "LayerDiagnosis",
     "QuantizedConv2d",
     "QuantizedDepthwiseConv2d",
     "QuantizedLinear",
     "activation_grid",
     "chain",
+    "compare",
+    "diagnose",
     "integer_weights",
     "is_non_negative",
     "is_prepared",
     "prepare",
     "quantized_places",
+    "ranges",
+    "round_biases",
+    "rounding_only",
+    "sum_steps",
     "weight_scales",
 ]
