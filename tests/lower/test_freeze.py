@@ -5,7 +5,7 @@ import tinyslim
 import tinyslim.functional as F
 from tinyslim import Tensor, deploy, models, nn, no_grad, quant
 from tinyslim.lower import integer_layer
-from tinyslim.lower.folding import Affine
+from tinyslim.quant.folding import Affine
 
 EXAMPLE = np.zeros((1, 16, 16, 1), np.float32)
 

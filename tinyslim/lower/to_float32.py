@@ -7,9 +7,10 @@ import numpy as np
 from tinyslim import deploy
 from tinyslim.graph import Graph, Node
 from tinyslim.quant import chain
+from tinyslim.quant.folding import batch_norm_affine, fold
 
+from .attributes import bounds, geometry, pooling
 from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
-from .folding import batch_norm_affine, bounds, fold, geometry, pooling
 
 
 def lower_float32(graph: Graph, program: deploy.Builder) -> None:
@@ -17,10 +18,10 @@ def lower_float32(graph: Graph, program: deploy.Builder) -> None:
     lowering = Lowering(graph, program, {graph.input: program.input})
     for node in graph.nodes[1:]:
         if node not in lowering.values:
-            _lower(lowering, node)
+            lower_node(lowering, node)
 
 
-def _lower(lowering: Lowering, node: Node) -> None:
+def lower_node(lowering: Lowering, node: Node) -> None:
     """Emit the operation of `node`, and of those behind it that fuse with it."""
     if node.op in RULES:
         RULES[node.op](lowering, node)

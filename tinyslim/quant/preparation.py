@@ -7,8 +7,10 @@ import copy
 from tinyslim.graph import Graph, GraphModule, Node, to_module, trace
 from tinyslim.nn import Layer, Module
 
+from .bits_table import LayerBits, bits_of_layers, name_of
 from .layers import ActivationQuantizer, quantized_layer
-from .placement import WEIGHTED, is_non_negative, quantized_places
+from .mixing import float_nodes, wanted_as_integers
+from .placement import COMPUTING, WEIGHTED, is_non_negative, quantized_places
 
 
 def prepare(
@@ -18,6 +20,7 @@ def prepare(
     activation_quantize_type: str = "moving_average_abs_max",
     weight_bits: int = 8,
     activation_bits: int = 8,
+    table=None,
 ) -> GraphModule:
     """A copy of `model` with fake quantisers: quantisation-aware training (Jacob et al. 2018, §3).
 
@@ -35,11 +38,15 @@ def prepare(
         "moving_average_abs_max", "abs_max" (of each batch) or "range_abs_max" (over a window).
     weight_bits, activation_bits : int
         2 to 8.
+    table : str, Path or dict, optional
+        Other bits for some layers, or none: a TOML file or what it holds, see `bits_table`. Layers with
+        ``float = true`` stay as they are, and the Program at the end is one of kind "mixed".
 
     Raises
     ------
     ValueError
-        When the model was prepared already, or has an operation that integers can't compute.
+        When the model was prepared already, or has an operation that integers can't compute; and for each entry of the
+        table that fits nothing.
 
     Examples
     --------
@@ -59,25 +66,37 @@ def prepare(
     if isinstance(model, GraphModule) and is_prepared(model.graph):
         raise ValueError("`model` is prepared already")
     traced = trace(model, example)
+    bits = bits_of_layers(traced, table, LayerBits(weight_bits, activation_bits, weight_quantize_type))
+    floats = float_nodes(traced, {path for path, one in bits.items() if one.float})
     layers: dict[str, Layer] = {}
     for node in traced:
-        if node.op in WEIGHTED:
-            layers |= _quantized(traced, node, weight_quantize_type, weight_bits)
+        if node.op in WEIGHTED and node not in floats:
+            layers |= _quantized(traced, node, bits[name_of(node)])
     for node in quantized_places(traced):
-        path = f"quantizers.{node.name.replace('.', '_').replace(':', '_')}"
-        layers[path] = ActivationQuantizer(activation_quantize_type, activation_bits, is_non_negative(node))
-        quantizer = Node(path, "fake_quant", (), layers[path].attributes, path, node.shape)
-        traced.insert_after(node, quantizer)
+        if node not in floats or wanted_as_integers(traced, node, floats):
+            path = f"quantizers.{node.name.replace('.', '_').replace(':', '_')}"
+            width = bits[name_of(_head(node))].activation_bits
+            layers[path] = ActivationQuantizer(activation_quantize_type, width, is_non_negative(node))
+            quantizer = Node(path, "fake_quant", (), layers[path].attributes, path, node.shape)
+            traced.insert_after(node, quantizer)
     return to_module(traced, layers)
 
 
-def _quantized(traced: Graph, node: Node, weight_quantize_type: str, weight_bits: int) -> dict[str, Layer]:
+def _quantized(traced: Graph, node: Node, bits: LayerBits) -> dict[str, Layer]:
     """The quantised layer that takes the place of `node`'s, by path."""
     if node.module is None:
         raise ValueError(f"{node.name} calls F.{node.op} itself; use its layer in `nn`, so that it can be quantised")
     plain = traced.layer(node)
     arrays = {name: copy.deepcopy(getattr(plain, name)) for name in ("weight", "bias")}
-    return {node.module: quantized_layer(node.op, arrays, plain.attributes, weight_quantize_type, weight_bits)}
+    rounding = bits.weight_quantize_type, bits.weight_bits
+    return {node.module: quantized_layer(node.op, arrays, plain.attributes, *rounding)}
+
+
+def _head(node: Node) -> Node:
+    """The operation whose result `node` is, behind batch norm and activation."""
+    while node.op not in COMPUTING:
+        node = node.inputs[0]
+    return node
 
 
 def is_prepared(graph: Graph) -> bool:
