@@ -189,3 +189,11 @@ def test_another_runtime_runs_every_operation_on_both_sides(layer, rng, tmp_path
     x = images(rng, 32)
     expected = program.run(x)
     assert np.abs(elsewhere(program, x, tmp_path / "m.onnx") - expected).mean() <= 0.02 * np.abs(expected).max()
+
+
+def test_the_biases_of_float_layers_are_not_rounded(rng):
+    model = calibrated(EveryOperation(), rng, {"depthwise": FLOAT})
+    rounded = quant.round_biases(model)
+    np.testing.assert_array_equal(rounded.depthwise.bias.data, model.depthwise.bias.data)
+    assert (rounded.right.bias.data != model.right.bias.data).any()
+    assert tinyslim.freeze(rounded, EXAMPLE).to_bytes() == tinyslim.freeze(model, EXAMPLE).to_bytes()

@@ -114,11 +114,12 @@ class Between(nn.Module):
         (lambda x: x, 1),
         (lambda x: F.max_pool2d(F.relu(x), 2), 1),
         (F.relu6, 0),
+        (lambda x: F.clip(x, 0.0, 2.0), 0),
         (F.sigmoid, 0),
         (lambda x: x + F.relu(x), 0),
         (lambda x: F.concat([x, x], axis=-1)[..., :4], 0),
     ],
-    ids=["relu", "nothing", "pool", "relu6", "sigmoid", "two users", "concat"],
+    ids=["relu", "nothing", "pool", "relu6", "clip", "sigmoid", "two users", "concat"],
 )
 def test_a_pair_has_nothing_between_but_what_commutes_with_a_factor(function, count):
     assert len(equalizable_pairs(trace(Between(function), EXAMPLE))) == count

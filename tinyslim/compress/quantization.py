@@ -58,6 +58,13 @@ class QuantizationStrategy(Strategy):
                 if isinstance(module, quant.ActivationQuantizer):
                     module.eval()
 
+    def on_epoch_end(self, context: Context) -> None:
+        # For `tinyslim quant-report`: how the ranges moved.
+        if context.epoch >= self.start_epoch:
+            history = context.state[self.name].setdefault("ranges", {})
+            for path, ends in quant.ranges(context.model).items():
+                history.setdefault(path, []).append(list(ends))
+
     def _prepared(self, model, context: Context):
         return quant.prepare(
             model,

@@ -25,6 +25,9 @@ def pooling(node: Node) -> dict:
 
 def bounds(members: list[Node]) -> dict:
     """The clip that the activation at the end of a chain makes: `low` and `high`, None for none."""
+    last = members[-1]
+    if last.op == "clip":
+        return {name: last.attributes[name] for name in ("low", "high")}
     limits = {"relu": (0.0, None), "relu6": (0.0, 6.0)}
-    low, high = limits.get(members[-1].op, (None, None))
+    low, high = limits.get(last.op, (None, None))
     return {"low": low, "high": high}

@@ -90,6 +90,7 @@ RULES = {
     "batch_norm": _batch_norm,
     "relu": _activation,
     "relu6": _activation,
+    "clip": _activation,
     "add": _add,
     "concat": _concat,
     "max_pool2d": _pool,

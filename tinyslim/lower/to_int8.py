@@ -19,14 +19,12 @@ import numpy as np
 
 from tinyslim import deploy
 from tinyslim.graph import Graph, Node
-from tinyslim.quant import Grid, chain
+from tinyslim.quant import Grid, chain, sum_steps
 from tinyslim.quant.folding import Affine, fold
+from tinyslim.quant.placement import ACTIVATIONS
 
-from .attributes import geometry, pooling
+from .attributes import bounds, geometry, pooling
 from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
-
-#: A bias of at most 2³⁰ steps leaves the sum of products the rest of an int32.
-LARGEST_BIAS = 2.0**30
 
 
 @dataclass
@@ -98,20 +96,19 @@ def _quantize_input(lowering: Int8Lowering) -> None:
     lowering.put(members, value, grid)
 
 
-def _activation_high(members: list[Node], grid: Grid) -> int:
-    """The largest byte that ReLU6 lets through; without it, the grid's."""
-    if not any(node.op == "relu6" for node in members):
-        return grid.qmax
-    return min(grid.qmax, grid.zero_point + round(6 / grid.scale))
+def _byte_bounds(members: list[Node], grid: Grid) -> dict:
+    """The smallest and the largest byte that the activation of a chain lets through; without one, the grid's ends."""
+    activations = [bounds([node]) for node in members if node.op in ACTIVATIONS]
+    real = activations[0] if activations else {"low": None, "high": None}
 
+    def byte(bound: float | None, end: int) -> int:
+        return end if bound is None else min(max(grid.zero_point + round(bound / grid.scale), grid.qmin), grid.qmax)
 
-def _activation_low(members: list[Node], grid: Grid) -> int:
-    return grid.zero_point if any(node.op in ("relu", "relu6") for node in members) else grid.qmin
+    return {"low": byte(real["low"], grid.qmin), "high": byte(real["high"], grid.qmax)}
 
 
 def _output_range(members: list[Node], grid: Grid) -> dict:
-    low, high = _activation_low(members, grid), _activation_high(members, grid)
-    return {"zero_point": grid.zero_point, "low": low, "high": high}
+    return {"zero_point": grid.zero_point, **_byte_bounds(members, grid)}
 
 
 def _weighted(lowering: Int8Lowering, node: Node) -> None:
@@ -156,9 +153,7 @@ def integer_layer(
         int8 with the sign of c, int32 in steps, and the step S₁·S₂·|c| of each channel's sums, float64.
     """
     signed = np.where(affine.factor < 0, -weight, weight).astype(np.int8)
-    step = input_scale * scales.astype(np.float64) * np.abs(affine.factor)
-    # A dead channel has almost no step, and its bias would be more steps than an int32 counts.
-    step = np.maximum(step, np.maximum(np.abs(affine.offset) / LARGEST_BIAS, np.finfo(np.float32).tiny))
+    step = sum_steps(scales, affine, input_scale)
     return signed, np.rint(affine.offset / step).astype(np.int32), step
 
 
@@ -203,10 +198,10 @@ def _concat(lowering: Int8Lowering, node: Node) -> None:
 
 def _clip_if_needed(lowering: Int8Lowering, members: list[Node], value: int, grid: Grid) -> int:
     """The activation, or the end of a grid of few bits, behind an operation that stores any byte."""
-    bounds = {"low": _activation_low(members, grid), "high": _activation_high(members, grid)}
-    if bounds == {"low": 0, "high": 255}:
+    ends = _byte_bounds(members, grid)
+    if ends == {"low": 0, "high": 255}:
         return value
-    return lowering.program.add("clip", members[-1].name, value, **bounds)
+    return lowering.program.add("clip", members[-1].name, value, **ends)
 
 
 def _max_pool(lowering: Int8Lowering, node: Node) -> None:
@@ -254,5 +249,6 @@ RULES = {
     "global_avg_pool2d": _avg_pool,
     "relu": _activation,
     "relu6": _activation,
+    "clip": _activation,
     "dropout": _keep,
 }

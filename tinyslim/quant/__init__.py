@@ -1,7 +1,10 @@
 """Quantisation: fake quantisers, where they go, and how their ranges are found, by training or without it."""
 
 from .bias_correction import correct_bias
+from .biases import round_biases, sum_steps
 from .calibration import calibrate
+from .comparison import Comparison, compare
+from .diagnosis import Diagnosis, Distribution, LayerDiagnosis, diagnose, ranges, rounding_only
 from .equalization import equalize
 from .grid import Grid, activation_grid, integer_weights, weight_scales
 from .layers import ActivationQuantizer, QuantizedConv2d, QuantizedDepthwiseConv2d, QuantizedLinear
@@ -15,14 +18,20 @@ __all__ = [
     "METHODS",
     "RULES",
     "ActivationQuantizer",
+    "Comparison",
+    "Diagnosis",
+    "Distribution",
     "Grid",
+    "LayerDiagnosis",
     "QuantizedConv2d",
     "QuantizedDepthwiseConv2d",
     "QuantizedLinear",
     "activation_grid",
     "calibrate",
     "chain",
+    "compare",
     "correct_bias",
+    "diagnose",
     "equalize",
     "float_layers",
     "float_nodes",
@@ -31,5 +40,9 @@ __all__ = [
     "is_prepared",
     "prepare",
     "quantized_places",
+    "ranges",
+    "round_biases",
+    "rounding_only",
+    "sum_steps",
     "weight_scales",
 ]

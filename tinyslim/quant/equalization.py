@@ -25,7 +25,7 @@ from tinyslim.graph import Graph, GraphModule, Node, to_module, trace
 from tinyslim.nn import Layer, Module, ReLU
 
 from .folding import fold
-from .placement import WEIGHTED, chain
+from .placement import ACTIVATIONS, WEIGHTED, chain
 from .preparation import is_prepared
 
 #: They give s·f(x) for s·x, channel by channel, if s > 0. ReLU6 does not: it stops at 6, whatever s is.
@@ -129,7 +129,7 @@ def equalizable_pairs(graph: Graph) -> list[tuple[Node, Node]]:
             continue
         members = chain(graph, node)
         end = members[-1]
-        if any(member.op == "relu6" for member in members):
+        if any(member.op in ACTIVATIONS - COMMUTING for member in members):
             continue
         while (users := graph.users(end)) and len(users) == 1 and users[0].op in COMMUTING and end is not graph.output:
             end = users[0]
