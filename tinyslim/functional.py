@@ -3,7 +3,7 @@
 from .autograd.activations import clip, dropout, log_softmax, relu, relu6, sigmoid, softmax, tanh
 from .autograd.arithmetic import add, divide, exp, log, matmul, mean, multiply, negate, power, subtract, sum
 from .autograd.convolution import conv2d, depthwise_conv2d, linear
-from .autograd.fake_quantization import fake_quant
+from .autograd.fake_quantization import fake_quant, learned_fake_quant
 from .autograd.losses import cross_entropy, fsp_matrix, mse_loss, soft_cross_entropy
 from .autograd.normalization import batch_norm
 from .autograd.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
@@ -25,6 +25,7 @@ __all__ = [
     "flatten",
     "fsp_matrix",
     "global_avg_pool2d",
+    "learned_fake_quant",
     "linear",
     "log",
     "log_softmax",

@@ -117,6 +117,22 @@ def test_a_run_stopped_in_each_epoch_ends_in_the_same_bytes(compress_in, unbroke
     assert results(compress_in(tmp_path, resume=True).out) == results(unbroken)
 
 
+def test_learned_steps_and_a_frozen_batch_norm_resume_to_the_same_bytes(compress_in, config, tmp_path):
+    config["strategies"]["quant"] |= {
+        "weight_quantize_type": "lsq",
+        "activation_quantize_type": "lsq",
+        "activation_symmetric": False,
+        "freeze_batch_norm": 0.6,
+    }
+    compress_in(tmp_path / "unbroken", config)
+    for where in (("batch_end", 1, 3), ("epoch_begin", 2, 0)):
+        Stopper.where = where
+        with pytest.raises(KeyboardInterrupt):
+            compress_in(tmp_path / "run", config, resume=where[1] > 1)
+    result = compress_in(tmp_path / "run", config, resume=True)
+    assert results(result.out) == results(tmp_path / "unbroken")
+
+
 def test_the_comparison_of_runs_sees_another_seed(compress_in, config, unbroken, tmp_path):
     if not unbroken.exists():
         compress_in(unbroken)

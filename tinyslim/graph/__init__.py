@@ -2,7 +2,7 @@
 
 from .counting import Summary, summary
 from .module import GraphModule, copy_nodes, place, run_node, to_module
-from .node import Constant, Graph, Node, Parameter
+from .node import Constant, Graph, Neighbour, Node, Parameter
 from .places import tappable
 from .rules import register
 from .serial import from_json, to_json
@@ -13,6 +13,7 @@ __all__ = [
     "Constant",
     "Graph",
     "GraphModule",
+    "Neighbour",
     "Node",
     "Parameter",
     "Summary",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tinyslim.autograd import OPERATIONS, Tensor
 from tinyslim.nn import Layer, Module, tell
 
-from .node import Constant, Graph, Node, Parameter
+from .node import Constant, Graph, Neighbour, Node, Parameter
 
 #: Operations that behave otherwise in training: a graph must call their layer, since it was traced in eval mode.
 NEED_A_LAYER = {"batch_norm", "dropout"}
@@ -31,6 +31,7 @@ def run_node(node: Node, values: dict, layers: dict, parameters: dict, attribute
         values[a] if isinstance(a, Node)
         else parameters[a.path] if isinstance(a, Parameter)
         else Tensor(a.array) if isinstance(a, Constant)
+        else layers[a.path] if isinstance(a, Neighbour)
         else None
         for a in node.arguments
     ]  # fmt: skip

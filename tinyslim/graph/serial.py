@@ -10,7 +10,7 @@ from tinyslim.autograd import OPERATIONS, Tensor
 from tinyslim.nn import LAYERS, Layer
 
 from .module import GraphModule, place
-from .node import Constant, Graph, Node, Parameter
+from .node import Constant, Graph, Neighbour, Node, Parameter
 
 #: Rooms whose layers a file may name; they are imported when a file needs them.
 ROOMS = ("nn", "quant")
@@ -87,6 +87,8 @@ def _argument_to_json(argument) -> dict | None:
         return {"parameter": argument.path}
     if isinstance(argument, Constant):
         return {"constant": argument.array.tolist(), "dtype": str(argument.array.dtype)}
+    if isinstance(argument, Neighbour):
+        return {"neighbour": argument.path}
     return None
 
 
@@ -157,6 +159,8 @@ def _argument_from_json(argument: dict | None, nodes: dict[str, Node]):
         return nodes[argument["node"]]
     if "parameter" in argument:
         return Parameter(argument["parameter"])
+    if "neighbour" in argument:
+        return Neighbour(argument["neighbour"])
     return Constant(np.array(argument["constant"], argument["dtype"]))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from tinyslim.autograd import Recording, Tensor, record
 from tinyslim.nn import Call, Layer, Module, listening
 
-from .node import Constant, Graph, Node, Parameter
+from .node import Constant, Graph, Neighbour, Node, Parameter
 from .places import numbered, outer_paths
 from .rules import MACS, check_known
 
@@ -112,6 +112,7 @@ class _Reader:
             check_known(op, module)
             name = self._name(module or op)
             arguments = tuple(self.nodes[x] for x in outer_inputs(tensor, call) if x in self.nodes)
+            arguments += tuple(Neighbour(self.paths[id(module)]) for module in call.neighbours)
         node = Node(name, op, arguments, attributes, module, tensor.shape)
         node.params = self._params(node, call)
         node.macs = self._macs(node, tensor)

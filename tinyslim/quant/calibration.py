@@ -14,9 +14,10 @@ from tinyslim.nn import Module
 from .bias_correction import correct_bias
 from .grid import activation_grid
 from .histograms import Histogram
-from .layers import ActivationQuantizer, QuantizedWeight
+from .layers import QuantizedWeight
 from .observers import RATE
 from .preparation import prepare
+from .quantizers import ActivationQuantizer
 from .range_search import search
 
 #: accum/state of a moving average that has run for long: its state is Σ rateⁱ = 1/(1 − rate).

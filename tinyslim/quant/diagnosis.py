@@ -13,8 +13,9 @@ from tinyslim.graph import Graph, GraphModule, Node, evaluating
 from tinyslim.nn import Module
 
 from .grid import weight_limit
-from .layers import ActivationQuantizer, QuantizedWeight
+from .layers import QuantizedWeight
 from .placement import WEIGHTED, chain
+from .quantizers import ActivationQuantizer
 
 BINS = 120
 
@@ -233,16 +234,16 @@ def _quantizer_before(node: Node) -> Node | None:
 
 
 def _layer(graph: Graph, node: Node, simulated: dict, real: dict, top1: float | None) -> LayerDiagnosis:
-    quantizer, layer = _quantizer_before(node), graph.layer(node)
+    quantizer, layer, norm = _quantizer_before(node), graph.layer(node), graph.neighbour(node)
     end = chain(graph, node)[-1].name
-    weight, scales, limit = layer.weight.data, layer.scales(), weight_limit(layer.weight_bits)
+    weight, scales, limit = layer.weight.data, layer.scales(norm), weight_limit(layer.weight_bits)
     before, after = (simulated[name].data for name in (quantizer.inputs[0].name, quantizer.name))
     grid = graph.layer(quantizer).grid()
     low, high = (grid.scale * (q - grid.zero_point) for q in (grid.qmin, grid.qmax))
     return LayerDiagnosis(
         node.name,
         node.op,
-        weight_noise=signal_to_noise(weight, layer.rounded().data),
+        weight_noise=signal_to_noise(weight, layer.rounded(norm).data),
         input_noise=signal_to_noise(before, after),
         output_noise=signal_to_noise(real[end].data, simulated[end].data),
         top1=top1,

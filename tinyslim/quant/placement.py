@@ -61,14 +61,14 @@ def _check_supported(graph: Graph, node: Node) -> None:
         raise ValueError(f"{node.name} (add) can run on integers only if both its inputs are computed from the image")
     if node.op == "concat" and node.attributes["axis"] not in (-1, len(node.shape) - 1):
         raise ValueError(f"{node.name} (concat) can run on integers only along the channels")
-    for part in node.inputs if node.op == "concat" else ():
-        if len(graph.users(part)) > 1:
-            raise ValueError(f"{part.name} goes into {node.name} (concat) and elsewhere: its grid can't serve both")
 
 
 def _feeds_concat(graph: Graph, node: Node) -> bool:
-    """Inputs of a concat share its grid: the one quantiser stands behind it."""
-    return any(user.op == "concat" for user in graph.users(node))
+    """What goes into a concat and nowhere else shares its grid: the one quantiser stands behind it.
+
+    What goes elsewhere too has a grid of its own, and is brought to the concat's when it comes there.
+    """
+    return [user.op for user in graph.users(node)] == ["concat"]
 
 
 def is_non_negative(node: Node) -> bool:

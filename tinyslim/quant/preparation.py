@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 
-from tinyslim.graph import Graph, GraphModule, Node, to_module, trace
-from tinyslim.nn import Layer, Module
+from tinyslim.graph import Graph, GraphModule, Neighbour, Node, to_module, trace
+from tinyslim.nn import BatchNorm2d, Layer, Module
 
 from .bits_table import LayerBits, bits_of_layers, name_of
-from .layers import ActivationQuantizer, quantized_layer
+from .layers import WEIGHT_TYPES, check_weight_type, quantized_layer
 from .mixing import float_nodes, wanted_as_integers
-from .placement import COMPUTING, WEIGHTED, is_non_negative, quantized_places
+from .placement import COMPUTING, WEIGHTED, chain, is_non_negative, quantized_places
+from .quantizers import activation_quantizer
 
 
 def prepare(
@@ -20,6 +21,7 @@ def prepare(
     activation_quantize_type: str = "moving_average_abs_max",
     weight_bits: int = 8,
     activation_bits: int = 8,
+    activation_symmetric: bool = True,
     table=None,
 ) -> GraphModule:
     """A copy of `model` with fake quantisers: quantisation-aware training (Jacob et al. 2018, §3).
@@ -33,11 +35,17 @@ def prepare(
     example : array
         A batch that the model takes.
     weight_quantize_type : str
-        "channel_wise_abs_max", a step for each output channel, or "abs_max", one for the whole weight.
+        "channel_wise_abs_max", a step for each output channel, or "abs_max", one for the whole weight with the batch
+        norm behind it; "channel_wise_lsq" and "lsq" begin with such steps and train them.
     activation_quantize_type : str
-        "moving_average_abs_max", "abs_max" (of each batch) or "range_abs_max" (over a window).
+        "moving_average_abs_max", "abs_max" (of each batch) or "range_abs_max" (over a window); "lsq": a step that is
+        trained.
     weight_bits, activation_bits : int
         2 to 8.
+    activation_symmetric : bool
+        Whether the grid of a tensor that may be negative reaches as far below 0 as above, its zero point in the middle.
+        If not, the grid is affine: it ends where the values do, and the zero point follows. (A tensor that can't be
+        negative has zero point 0 either way.)
     table : str, Path or dict, optional
         Other bits for some layers, or none: a TOML file or what it holds, see `bits_table`. Layers with
         ``float = true`` stay as they are, and the Program at the end is one of kind "mixed".
@@ -75,8 +83,8 @@ def prepare(
     for node in quantized_places(traced):
         if node not in floats or wanted_as_integers(traced, node, floats):
             path = f"quantizers.{node.name.replace('.', '_').replace(':', '_')}"
-            width = bits[name_of(_head(node))].activation_bits
-            layers[path] = ActivationQuantizer(activation_quantize_type, width, is_non_negative(node))
+            settings = activation_quantize_type, bits[name_of(_head(node))].activation_bits
+            layers[path] = activation_quantizer(*settings, is_non_negative(node), activation_symmetric)
             quantizer = Node(path, "fake_quant", (), layers[path].attributes, path, node.shape)
             traced.insert_after(node, quantizer)
     return to_module(traced, layers)
@@ -86,10 +94,21 @@ def _quantized(traced: Graph, node: Node, bits: LayerBits) -> dict[str, Layer]:
     """The quantised layer that takes the place of `node`'s, by path."""
     if node.module is None:
         raise ValueError(f"{node.name} calls F.{node.op} itself; use its layer in `nn`, so that it can be quantised")
-    plain = traced.layer(node)
+    check_weight_type(bits.weight_quantize_type)
+    plain, norm = traced.layer(node), None if WEIGHT_TYPES[bits.weight_quantize_type] else _norm_behind(traced, node)
+    if norm is not None:
+        node.arguments = (*node.arguments, Neighbour(norm.module))
     arrays = {name: copy.deepcopy(getattr(plain, name)) for name in ("weight", "bias")}
-    rounding = bits.weight_quantize_type, bits.weight_bits
-    return {node.module: quantized_layer(node.op, arrays, plain.attributes, *rounding)}
+    settings = bits.weight_quantize_type, bits.weight_bits, norm and traced.layer(norm)
+    return {node.module: quantized_layer(node.op, arrays, plain.attributes, *settings)}
+
+
+def _norm_behind(traced: Graph, node: Node) -> Node | None:
+    """The batch norm that will be folded into `node`; one step for all of its channels must know it."""
+    for member in chain(traced, node):
+        if member.op == "batch_norm" and isinstance(traced.layer(member), BatchNorm2d):
+            return member
+    return None
 
 
 def _head(node: Node) -> Node:
