@@ -25,7 +25,7 @@ OWN = {
     "SensitivePruneStrategy": {"widths.png", "sensitivity.png", "sensitivity.json"},
     "AutoPruneStrategy": {"widths.png", "search.png", "search.jsonl"},
 }
-EVERY = {"program.npz", "model.npz", "metrics.json", "config.json", "report.html", "compression.png"}
+EVERY = {"program.npz", "model.npz", "best.npz", "metrics.json", "config.json", "report.html", "compression.png"}
 
 
 @register

@@ -11,7 +11,10 @@ import pytest
 from tinyslim.compress import Compressor, Strategy, register
 from tinyslim.train import TrainingDivergedError, write_archive
 
-MADE = {"program.npz", "model.npz", "metrics.json", "config.json", "report.html", "compression.png", "widths.png"}
+MADE = {
+    *("program.npz", "model.npz", "best.npz", "metrics.json", "config.json", "report.html"),
+    *("compression.png", "widths.png"),
+}
 
 
 @register
@@ -159,6 +162,8 @@ def test_another_model_and_other_data_are_refused(compress_in, untrained, train_
         compress_in(tmp_path, model=untrained, resume=True)
     with pytest.raises(ValueError, match=r"another run: .*train_data was 'Dataset\(96 images.*now 'Dataset\(95 images"):
         compress_in(tmp_path, train_set=train_set.subset(95), resume=True)
+    with pytest.raises(ValueError, match=r"another run: test_data was 'Dataset\(60 images.*now 'Dataset\(59 images"):
+        compress_in(tmp_path, test_set=test_set.subset(59), resume=True)
     with pytest.raises(ValueError, match=r"another run: teacher was None, now '"):
         compress_in(tmp_path, teacher=untrained, resume=True)
 

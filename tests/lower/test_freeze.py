@@ -5,7 +5,7 @@ import tinyslim
 import tinyslim.functional as F
 from tinyslim import Tensor, deploy, models, nn, no_grad, quant
 from tinyslim.lower import integer_layer
-from tinyslim.lower.folding import Affine, fold
+from tinyslim.quant.folding import Affine, fold
 
 EXAMPLE = np.zeros((1, 16, 16, 1), np.float32)
 
@@ -30,6 +30,21 @@ class EveryOperation(nn.Module):
         return self.last(F.relu(self.hidden(self.drop(F.flatten(x)))))
 
 
+class Clips(nn.Module):
+    """Clips behind a convolution, a residual add and a pooling, with bounds above, below and around 0."""
+
+    def __init__(self):
+        rng = np.random.default_rng(5)
+        self.stem, self.norm = nn.Conv2d(1, 6, 3, padding=1, bias=False, seed=rng), nn.BatchNorm2d(6)
+        self.inner, self.last = nn.Conv2d(6, 6, 3, padding=1, seed=rng), nn.Linear(6, 3, seed=rng)
+
+    def forward(self, x):
+        x = F.clip(self.norm(self.stem(x)), -0.5, 1.25)
+        x = F.clip(x + self.inner(x), 0.25)
+        x = F.clip(F.max_pool2d(x, 2), high=1.0)
+        return self.last(F.global_avg_pool2d(x))
+
+
 def trained_statistics(model, rng, batches=4):
     """Running statistics and quantiser ranges as some batches of noise leave them."""
     with no_grad():
@@ -46,6 +61,7 @@ NETS = {
     "mobilenet_v1": lambda: models.mobilenet_v1(num_classes=4, width=0.125, in_channels=1, stem_stride=1),
     "resnet20": lambda: models.resnet20(num_classes=4, in_channels=1),
     "every_operation": EveryOperation,
+    "clips": Clips,
 }
 
 
@@ -137,6 +153,16 @@ def test_an_int8_program_is_equal_to_its_integer_twin_to_the_last_byte(symmetric
     program = tinyslim.freeze(prepared, EXAMPLE)
     x = images(rng, 5)
     np.testing.assert_array_equal(program.run(x), deploy.reference_run(program, x))
+
+
+def test_clips_are_the_ends_of_bytes(rng):
+    prepared = trained_statistics(quant.prepare(Clips(), EXAMPLE), rng)
+    program, x = tinyslim.freeze(prepared, EXAMPLE), images(rng, 16)
+    np.testing.assert_array_equal(program.run(x), deploy.reference_run(program, x))
+    np.testing.assert_allclose(program.run(x), prepared(x).data, atol=0.02 * np.abs(prepared(x).data).max())
+    scale = prepared.graph.layer(prepared.graph["quantizers.clip_1"]).grid().scale
+    add = next(op for op in program.ops if op.kind == "add")
+    assert (add.attributes["zero_point"], add.attributes["low"]) == (0, round(0.25 / scale))
 
 
 def test_an_int8_program_holds_integers_from_the_input_to_the_logits(rng):
@@ -280,7 +306,11 @@ class Ending(nn.Module):
 
 @pytest.mark.parametrize(
     "function, op",
-    [(lambda x: F.tanh(F.global_avg_pool2d(x)), "tanh"), (lambda x: F.global_avg_pool2d(x + 1.0), "add")],
+    [
+        (lambda x: F.tanh(F.global_avg_pool2d(x)), "tanh"),
+        (lambda x: F.global_avg_pool2d(x + 1.0), "add"),
+        (lambda x: F.global_avg_pool2d(F.pad(x, 1)), "pad"),
+    ],
 )
 def test_an_operation_that_a_program_has_no_place_for_is_refused_by_name(function, op):
     with pytest.raises(ValueError, match=op):

@@ -42,6 +42,7 @@ def write_checkpoint(path: Path, context: Context, identity: dict) -> None:
         "architecture": to_json(context.model),
         "epoch": context.epoch,
         "history": context.history,
+        "best": context.best,
         "state": _json_values(plain),
         "beside": [(strategy, name) for strategy, name, _ in beside],
     }
@@ -66,7 +67,7 @@ def read_checkpoint(path: Path, context: Context, identity: dict) -> None:
         own[name] = Tensor(arrays[f"beside/{place}"], requires_grad=True)
     context.renew_optimizer()
     context.optimizer.load_state_dict(arrays_under("optimizer/", arrays))
-    context.epoch, context.history = header["epoch"], header["history"]
+    context.epoch, context.history, context.best = header["epoch"], header["history"], header["best"]
     for strategy, state in header["state"].items():
         context.state[strategy] = state | arrays_under(f"state/{strategy}/", arrays)
 

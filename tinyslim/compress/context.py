@@ -55,6 +55,9 @@ class Context:
         The last one that was trained on.
     history : list of dict
         One entry a finished epoch.
+    best : dict or None
+        ``epoch`` (from 1) and ``top1`` of the model in best.npz: the best on the test images since the model was last
+        replaced, for a network before a cut, or before it was quantised, is another.
     state : dict of dict
         By the strategies' names: numbers, strings, lists of them and arrays, saved in every checkpoint.
     objects : dict of dict
@@ -81,6 +84,7 @@ class Context:
     epoch: int = 0
     batch: Batch | None = None
     history: list[dict] = field(default_factory=list)
+    best: dict | None = None
     state: dict[str, dict] = field(default_factory=dict)
     objects: dict[str, dict] = field(default_factory=dict)
     beside: dict[str, dict[str, Tensor]] = field(default_factory=dict)
@@ -129,3 +133,4 @@ class Context:
             )
         self.model = canonical(model, self.example)
         self.renew_optimizer()
+        self.best = None

@@ -54,6 +54,7 @@ def finish(config: Config, context: Context, out: Path) -> Result:
     metrics |= {
         "recipe": config.name,
         "strategies": {name: _without_arrays(state) for name, state in context.state.items()},
+        "best": context.best,
         "seconds": sum(entry["seconds"] for entry in context.history),
         "history": context.history,
     }

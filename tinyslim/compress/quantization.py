@@ -69,6 +69,13 @@ class QuantizationStrategy(Strategy):
         if context.optimizer.steps >= round((1 - self.freeze_batch_norm) * steps):
             _use(context.model, BatchNorm2d)
 
+    def on_epoch_end(self, context: Context) -> None:
+        # For `tinyslim quant-report`: how the ranges moved.
+        if context.epoch >= self.start_epoch:
+            history = context.state[self.name].setdefault("ranges", {})
+            for path, ends in quant.ranges(context.model).items():
+                history.setdefault(path, []).append(list(ends))
+
     def _prepared(self, model, context: Context):
         return quant.prepare(
             model,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import SimpleNamespace
 
-from tinyslim import deploy, prune, report
+from tinyslim import deploy, prune, quant, report
 from tinyslim.report import Page, Picture, Section
 
 from .config import Config
@@ -15,6 +15,8 @@ from .plan import plan
 
 #: Images on which before and after disagree.
 EXAMPLES = 10
+#: Images that the noise of rounding is measured on.
+DIAGNOSED = 64
 #: Columns of small pictures that a telephone has room for.
 COLUMNS = 2
 
@@ -36,6 +38,7 @@ def run_page(config: Config, context: Context, measured: Measured, out) -> Page:
         Section("Before and after", [f"{verdict(metrics)}."], rows(metrics), _outcome(context, metrics)),
         Section("What was done", listing=plan(config, context, context.train_set, out)),
         *(section for name, state in context.state.items() for section in _pruning(name, state)),
+        *(_quantization(name, state, context) for name, state in context.state.items() if "ranges" in state),
         _time(measured, context),
         _answers(measured, context),
         Section(
@@ -81,6 +84,20 @@ def _pruning(name: str, state: Mapping) -> list[Section]:
         figures.append(Picture.of(figure, f"The {len(trials)} networks that the search tried."))
     told = f"{state['achieved']:.2%} of the FLOPs went; {state['requested']:.2%} were asked for."
     return [Section(f"Pruning: {name}", [told], figures=figures)]
+
+
+def _quantization(name: str, state: Mapping, context: Context) -> Section:
+    """How loud the rounding of each layer is, and how the grids moved while the network trained with it."""
+    images = context.test_set.normalized(slice(0, DIAGNOSED), context.model.preprocessing)
+    found, ends = quant.diagnose(context.model, images), state["ranges"]
+    noise = report.noise_figure(found, width=report.NARROW)
+    epochs = max(map(len, ends.values()))
+    figures = [
+        Picture.of(noise, f"Signal-to-quantisation-noise ratio of each layer, on {len(images)} test images."),
+        Picture.of(report.ranges_figure(ends, width=report.NARROW), f"The ends of the grids over {epochs} epochs."),
+    ]
+    told = "6 dB are one bit. `tinyslim quant-report` on this run's folder measures each layer's loss of top-1 as well."
+    return Section(f"Quantisation: {name}", [told], figures=figures)
 
 
 def _sensitivity(found: Mapping) -> tuple[SimpleNamespace, SimpleNamespace]:

@@ -1,5 +1,8 @@
 """Quantisation-aware training: fake quantisers, where they go, and how their ranges are found."""
 
+from .biases import round_biases, spare_factor, sum_steps
+from .comparison import Comparison, compare
+from .diagnosis import Diagnosis, Distribution, LayerDiagnosis, diagnose, ranges, rounding_only
 from .grid import Grid, activation_grid, affine_grid, integer_weights, weight_scales
 from .layers import WEIGHT_TYPES, QuantizedConv2d, QuantizedDepthwiseConv2d, QuantizedLinear
 from .observers import RULES
@@ -12,7 +15,11 @@ __all__ = [
     "RULES",
     "WEIGHT_TYPES",
     "ActivationQuantizer",
+    "Comparison",
+    "Diagnosis",
+    "Distribution",
     "Grid",
+    "LayerDiagnosis",
     "LearnedActivationQuantizer",
     "QuantizedConv2d",
     "QuantizedDepthwiseConv2d",
@@ -20,10 +27,17 @@ __all__ = [
     "activation_grid",
     "affine_grid",
     "chain",
+    "compare",
+    "diagnose",
     "integer_weights",
     "is_non_negative",
     "is_prepared",
     "prepare",
     "quantized_places",
+    "ranges",
+    "round_biases",
+    "rounding_only",
+    "spare_factor",
+    "sum_steps",
     "weight_scales",
 ]

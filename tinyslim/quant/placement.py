@@ -10,7 +10,7 @@ from __future__ import annotations
 from tinyslim.graph import Graph, Node
 
 WEIGHTED = {"conv2d", "depthwise_conv2d", "linear"}
-ACTIVATIONS = {"relu", "relu6"}
+ACTIVATIONS = {"relu", "relu6", "clip"}
 #: They compute values that are on no grid yet.
 COMPUTING = WEIGHTED | {"add", "concat", "avg_pool2d", "global_avg_pool2d", "input"}
 #: They hand on integers of their input's grid.
@@ -74,6 +74,8 @@ def _feeds_concat(graph: Graph, node: Node) -> bool:
 def is_non_negative(node: Node) -> bool:
     """Whether no value of `node` can be below 0, as the operations tell."""
     if node.op in {"relu", "relu6", "sigmoid"}:
+        return True
+    if node.op == "clip" and node.attributes["low"] is not None and node.attributes["low"] >= 0:
         return True
     passes = KEEPING | {"add", "concat", "avg_pool2d", "global_avg_pool2d", "fake_quant"}
     return node.op in passes and bool(node.inputs) and all(is_non_negative(parent) for parent in node.inputs)

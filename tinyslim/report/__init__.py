@@ -26,6 +26,13 @@ from .pruning_pictures import (
     sensitivity_figure,
     widths_figure,
 )
+from .quantization_figures import draw_distribution, draw_losses, draw_noise, draw_ranges
+from .quantization_pictures import (
+    distributions_figure,
+    noise_figure,
+    ranges_figure,
+    save_quantization_figures,
+)
 from .row_figures import RowPoint, draw_rows, draw_sizes, rows_figure, save_rows_figure
 
 __all__ = [
@@ -39,9 +46,14 @@ __all__ = [
     "cliff_figure",
     "compression_figure",
     "disagreements",
+    "distributions_figure",
     "draw_cliff",
+    "draw_distribution",
     "draw_filters",
     "draw_flops",
+    "draw_losses",
+    "draw_noise",
+    "draw_ranges",
     "draw_rows",
     "draw_search",
     "draw_sensitivity",
@@ -52,11 +64,14 @@ __all__ = [
     "draw_widths",
     "filters_figure",
     "layers_figure",
+    "noise_figure",
+    "ranges_figure",
     "rows_figure",
     "save_cliff_figure",
     "save_compression_figure",
     "save_figure",
     "save_filters_figure",
+    "save_quantization_figures",
     "save_rows_figure",
     "save_search_figure",
     "save_sensitivity_figure",
