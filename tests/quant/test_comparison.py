@@ -115,6 +115,20 @@ def test_every_operation_is_compared(sets, bits):
     assert kinds >= {"conv2d", "depthwise_conv2d", "add", "concat", "max_pool2d", "avg_pool2d", "linear", "logits"}
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weight_quantize_type": "abs_max", "activation_symmetric": False},
+        {"weight_quantize_type": "channel_wise_lsq", "activation_quantize_type": "lsq"},
+    ],
+)
+@pytest.mark.parametrize("make", [mobilenet_v1, lambda _: EveryOperation()])
+def test_every_way_of_rounding_is_executed_as_it_is_simulated(sets, make, settings):
+    prepared, program = simulated_and_frozen(make, sets, **settings)
+    found = quant.compare(prepared, program, sets[1].normalized(slice(0, 16))).check()
+    assert found.share <= 1e-4
+
+
 def test_pictures_and_the_numbers_they_stand_for_compare_alike(sets):
     prepared, program = simulated_and_frozen(resnet20, sets)
     pictures = sets[1].images[:4]

@@ -34,8 +34,7 @@ MACS: dict[str, Callable[[Shape, Shape], int]] = {
 UNCOUNTED = {
     "input", "batch_norm", "relu", "relu6", "clip", "sigmoid", "tanh", "exp", "log", "softmax", "log_softmax",
     "dropout", "add", "subtract", "multiply", "divide", "negate", "power", "sum", "mean", "max_pool2d", "avg_pool2d",
-    "global_avg_pool2d", "flatten", "reshape", "transpose", "take", "pad", "concat", "fake_quant",
-    "learned_fake_quant",
+    "global_avg_pool2d", "flatten", "reshape", "transpose", "take", "pad", "concat", "fake_quant", "learned_fake_quant",
 }  # fmt: skip
 
 

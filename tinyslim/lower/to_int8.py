@@ -19,7 +19,8 @@ import numpy as np
 
 from tinyslim import deploy
 from tinyslim.graph import Graph, Node
-from tinyslim.quant import Grid, chain, spare_factor, sum_steps
+from tinyslim.quant import Grid, chain, sum_steps
+from tinyslim.quant.biases import spare_factor
 from tinyslim.quant.folding import Affine, fold
 from tinyslim.quant.placement import ACTIVATIONS
 
@@ -150,12 +151,16 @@ def integer_layer(
     Returns
     -------
     weight, bias, step
-        int8 with the sign of c, int32 in steps, and the step S₁·S₂·|c| of each channel's sums, float64; the weight is
-        multiplied and the step divided by what room an int8 leaves, see `quant.spare_factor`.
+        int8 with the sign of c, int32 in steps, and the step S₁·S₂·|c| of each channel's sums, float64.
+
+    Notes
+    -----
+    Weights of few bits leave an int8 room: n·q with the step S₂/n is the same weight, and rounds the bias to an nth. At
+    4 bits a step of the sums is a tenth of an output's, and biases rounded to it cost accuracy that training never met.
     """
     finer = spare_factor(weight)
     signed = (np.where(affine.factor < 0, -weight, weight) * np.int8(finer)).astype(np.int8)
-    step = sum_steps(scales.astype(np.float64) / finer, affine, input_scale)
+    step = sum_steps(scales / finer, affine, input_scale)
     return signed, np.rint(affine.offset / step).astype(np.int32), step
 
 

@@ -1,6 +1,6 @@
 """Quantisation-aware training: fake quantisers, where they go, and how their ranges are found."""
 
-from .biases import round_biases, spare_factor, sum_steps
+from .biases import round_biases, sum_steps
 from .comparison import Comparison, compare
 from .diagnosis import Diagnosis, Distribution, LayerDiagnosis, diagnose, ranges, rounding_only
 from .grid import Grid, activation_grid, affine_grid, integer_weights, weight_scales
@@ -37,7 +37,6 @@ __all__ = [
     "ranges",
     "round_biases",
     "rounding_only",
-    "spare_factor",
     "sum_steps",
     "weight_scales",
 ]

@@ -222,9 +222,8 @@ class _Walk:
         if value in self.values:
             return  # a clip that came with the op before it
         found = self._run(op)
-        # An input that was brought to its concat's grid is called concat[i]: the simulation has no such value.
-        brought = op.name.partition("[")[0] in self.nodes
-        if node is None and op.kind not in ("quantize", "dequantize") and not brought:
+        between = op.kind in ("quantize", "dequantize") or op.name.endswith("]")  # concat[1]: bytes brought to its grid
+        if node is None and not between:
             raise ValueError(f"`program` is not one of `model`, which has nothing called {op.name!r} ({op.kind})")
         if node is None:
             self.values[value] = found
