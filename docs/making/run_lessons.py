@@ -2,8 +2,8 @@
 
     python docs/making/run_lessons.py [7 8 …]
 
-A lesson that has not changed since is not run again. Tests run all lessons anyway, so this is needed only where the site is
-published.
+A lesson that has not changed since is not run again. Tests run all lessons anyway, so this is needed only where the
+site is published.
 """
 
 from __future__ import annotations

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from markdown_blocks import ROOT, blocks, commands, run_python
 
 from tinyslim.cli.command_line import _parser
 from tinyslim.compress import read_config
-
-sys.path.insert(0, str(Path(__file__).parent))
-from markdown_blocks import ROOT, blocks, commands, run_python
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 WITH_PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]

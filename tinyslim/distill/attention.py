@@ -35,6 +35,14 @@ def attention_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """mean((Qₛ/‖Qₛ‖ − Qₜ/‖Qₜ‖)²) of two maps (n, h, w, ·): the numbers of channels may differ.
 
     Zagoruyko, Komodakis 2017, eq. 2; the mean of squares in the place of the norm, as the authors' own code has it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, distill
+    >>> a, b = Tensor(np.ones((2, 4, 4, 3))), Tensor(np.ones((2, 4, 4, 5)))
+    >>> distill.attention_loss(a, b).item() < 1e-9  # both look everywhere alike
+    True
     """
     return ((attention_map(student) - attention_map(teacher)) ** 2).mean()
 

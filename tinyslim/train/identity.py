@@ -33,7 +33,14 @@ def data_digest(dataset: Dataset) -> str:
 
 
 def differences(was: Mapping[str, object], now: Mapping[str, object]) -> str:
-    """What differs between two descriptions of a run, name by name; empty where nothing does."""
+    """What differs between two descriptions of a run, name by name; empty where nothing does.
+
+    Examples
+    --------
+    >>> from tinyslim import train
+    >>> print(train.differences({"lr": 0.1, "seed": 0}, {"lr": 0.2, "seed": 0}))
+    lr was 0.1, now 0.2
+    """
     return "; ".join(
         f"{name} was {was.get(name)!r}, now {now.get(name)!r}"
         for name in sorted(was.keys() | now.keys())

@@ -55,7 +55,17 @@ def save(model: Module, path, example=None) -> None:
 
 
 def to_bytes(model: Module, example=None) -> bytes:
-    """What `save` writes, to be sent to another process."""
+    """What `save` writes, to be sent to another process.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import nn, train
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.GlobalAvgPool2d(), nn.Linear(4, 2))
+    >>> again = train.from_bytes(train.to_bytes(net, np.zeros((1, 8, 8, 1), np.float32)))
+    >>> bool((again.get("0").weight.data == net.get("0").weight.data).all())
+    True
+    """
     return pack(*_contents(model, example))
 
 
