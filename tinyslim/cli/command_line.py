@@ -14,6 +14,7 @@ from . import (
     bench_engine,
     compress_model,
     evaluate_file,
+    follow_course,
     list_recipes,
     measure_cliff,
     measure_sensitivity,
@@ -33,6 +34,7 @@ COMMANDS = (
     measure_cliff,
     measure_sensitivity,
     bench_engine,
+    follow_course,
     show_info,
 )
 

@@ -1,7 +1,8 @@
 """Figures of what a run did."""
 
+from .expression_picture import describe_expression, expression_figure
 from .figures import draw_trade_off, draw_training_curve
-from .pictures import compression_figure, save_compression_figure, save_figure, training_figure
+from .pictures import compression_figure, empty_figure, save_compression_figure, save_figure, training_figure
 from .pruning_figures import (
     draw_cliff,
     draw_filters,
@@ -27,6 +28,7 @@ from .pruning_pictures import (
 __all__ = [
     "cliff_figure",
     "compression_figure",
+    "describe_expression",
     "draw_cliff",
     "draw_filters",
     "draw_flops",
@@ -36,6 +38,8 @@ __all__ = [
     "draw_trade_off",
     "draw_training_curve",
     "draw_widths",
+    "empty_figure",
+    "expression_figure",
     "filters_figure",
     "save_cliff_figure",
     "save_compression_figure",
