@@ -29,7 +29,9 @@ for label, axes in enumerate(figure.subplots(1, 10)):
     axes.imshow(test_set.images[test_set.labels == label][0, :, :, 0], cmap="gray_r")
     axes.set_title(test_set.classes[label], fontsize=8)
     axes.set_axis_off()
-course.picture(figure, "clothes", "Ten small grey pictures of clothes in a row, one of each kind, from T-shirt to boot.")
+course.picture(
+    figure, "clothes", "Ten small grey pictures of clothes in a row, one of each kind, from T-shirt to boot."
+)
 
 # %% [markdown]
 # The network is a MobileNet, a *convolutional* network: layer after layer, it looks for small patterns everywhere in
@@ -76,7 +78,12 @@ recipe = {
 }  # fmt: skip
 result = Compressor(model, train_set, test_set, recipe, out="runs/lesson00", quiet=True).run()
 
-for name, unit in (("top1", "of the answers right"), ("params", "parameters"), ("bytes", "bytes"), ("latency_ms", "ms")):
+for name, unit in (
+    ("top1", "of the answers right"),
+    ("params", "parameters"),
+    ("bytes", "bytes"),
+    ("latency_ms", "ms"),
+):
     before, after = result.metrics["before"][name], result.metrics["after"][name]
     print(f"{before:12,.4g} → {after:10,.4g}  {unit}")
 
@@ -120,6 +127,7 @@ course.show(Compressor._epoch)
 # ### Exercise 1
 # How small will it be? Write the second equation as a function. One *byte* is 8 bits.
 
+
 # %% nbgrader={"grade": false, "grade_id": "bytes_after", "solution": true}
 def bytes_after(parameters, share_kept, bits):
     """Bytes of a file that holds `share_kept` of `parameters` numbers, each of `bits` bits."""
@@ -139,6 +147,7 @@ assert half == 500, f"half of 1,000 numbers, at 8 bits each, are 500 bytes, and 
 # ### Exercise 2
 # Which filters would you keep? The weights of a layer are an array of shape `(k, k, cin, cout)`: the last axis counts
 # the filters. Return the numbers of the `count` filters whose absolute weights have the largest sum, in rising order.
+
 
 # %% nbgrader={"grade": false, "grade_id": "keep", "solution": true}
 def keep(weight, count):

@@ -70,6 +70,7 @@ course.show(backward_pass.backward)
 # Write the heart of it. A `Node` has a value, its `inputs`, and for each input the `slopes`, the derivative of the node
 # by that input. Visit the nodes youngest first and fill in `.grad`. (`max(waiting, key=...)` finds the youngest.)
 
+
 # %% tags=["setup"]
 class Node:
     """A number that knows what it was made from."""
@@ -157,6 +158,7 @@ course.picture(figure, "per_number", "On logarithmic axes, the time for each num
 # A tensor that is *broadcast* is used many times, too: adding one bias to 100 rows uses it 100 times. By the sum in the
 # equation, what is the gradient of `bias` in `rows + bias`, given the gradient `grad` of the result? Shapes: `grad` is
 # `(n, c)`, `bias` is `(c,)`.
+
 
 # %% nbgrader={"grade": false, "grade_id": "bias_gradient", "solution": true}
 def bias_gradient(grad):

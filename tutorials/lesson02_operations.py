@@ -47,6 +47,7 @@ course.show(arithmetic.multiply, arithmetic.matmul, F.tanh)
 # *Softplus*, $y = \ln(1 + e^{x})$, is a smooth relative of the ReLU. Its derivative is $1 / (1 + e^{-x})$. Make it an
 # operation: return the result, and `each(...)` of one rule. (`np.logaddexp(0, x)` is $\ln(e^0 + e^x)$ without overflow.)
 
+
 # %% nbgrader={"grade": false, "grade_id": "softplus", "solution": true}
 @operation("x")
 def softplus(x):
@@ -58,7 +59,9 @@ def softplus(x):
 
 # %% nbgrader={"grade": true, "grade_id": "check_softplus", "points": 2}
 value = softplus(Tensor(np.array([-1.0, 0.0, 2.0]))).data
-assert np.allclose(value, [0.31326, 0.69315, 2.12693], atol=1e-4), f"softplus(−1, 0, 2) is 0.3133, 0.6931, 2.1269, not {value}"
+assert np.allclose(value, [0.31326, 0.69315, 2.12693], atol=1e-4), (
+    f"softplus(−1, 0, 2) is 0.3133, 0.6931, 2.1269, not {value}"
+)
 point = Tensor(np.array([0.0]), requires_grad=True)
 (softplus(point) * 10.0).sum().backward()
 assert point.grad != 0.5, "the slope at 0 is 0.5, but ten times softplus has ten times the slope: multiply by `grad`"
@@ -99,6 +102,7 @@ except AssertionError as error:
 # small one, two almost equal numbers are subtracted, and their rounding errors, about $10^{-16}$ of their size, are
 # divided by the tiny $2h$. In between lies the best step.
 
+
 # %%
 def slope_error(step, dtype):
     """|measured − true| slope of tanh at 0.5, in one floating-point type."""
@@ -129,6 +133,7 @@ print(f"best step in float32: {steps[np.argmin(singles)]:.0e}, error {min(single
 # ### Exercise 2
 # Write the check yourself: the slope of `function` at the array `x` along `direction`. `function` returns one number.
 
+
 # %% nbgrader={"grade": false, "grade_id": "slope", "solution": true}
 def slope(function, x, direction, step=1e-6):
     """The slope of `function` at `x` along `direction`, by a step forwards and one backwards."""
@@ -153,6 +158,7 @@ assert np.isclose(bent, 0.01), f"with a step of 0.1, x³ at 0 must measure h² =
 # The maximum of two arrays, element by element, hands the gradient to the winner alone: that is how max pooling learns.
 # Write it for two arrays of one shape, without ties.
 
+
 # %% nbgrader={"grade": false, "grade_id": "larger", "solution": true}
 @operation("a", "b")
 def larger(a, b):
@@ -167,7 +173,9 @@ first, second = Tensor(np.array([1.0, 5.0]), requires_grad=True), Tensor(np.arra
 result = larger(first, second)
 assert np.array_equal(result.data, [3.0, 5.0]), f"the larger of (1, 5) and (3, 2) is (3, 5), not {result.data}"
 result.backward(np.array([10.0, 20.0]))
-assert not np.array_equal(first.grad, [10.0, 20.0]), "both inputs got the whole gradient; only the larger element earned it"
+assert not np.array_equal(first.grad, [10.0, 20.0]), (
+    "both inputs got the whole gradient; only the larger element earned it"
+)
 assert np.array_equal(first.grad, [0.0, 20.0]), f"a won in element 1 alone: its gradient is (0, 20), not {first.grad}"
 assert np.array_equal(second.grad, [10.0, 0.0]), f"b won in element 0 alone: its gradient is (10, 0), not {second.grad}"
 

@@ -54,6 +54,7 @@ course.show(F.cross_entropy)
 # ### Exercise 1
 # Write the loss and its gradient for one row of logits. Mind large numbers: logits of 1,000 are allowed.
 
+
 # %% nbgrader={"grade": false, "grade_id": "cross_entropy", "solution": true}
 def cross_entropy(logits, label):
     """(the loss, its gradient) for logits (classes,) and the number of the true class."""
@@ -68,11 +69,15 @@ def cross_entropy(logits, label):
 # %% nbgrader={"grade": true, "grade_id": "check_cross_entropy", "points": 2}
 loss, gradient = cross_entropy(np.zeros(4), 2)
 assert np.isclose(loss, np.log(4)), f"four equal logits give each class 1/4, so the loss is ln 4 = 1.386, not {loss}"
-assert np.allclose(gradient, [0.25, 0.25, -0.75, 0.25]), f"the gradient is p, minus 1 for the label; yours is {gradient}"
+assert np.allclose(gradient, [0.25, 0.25, -0.75, 0.25]), (
+    f"the gradient is p, minus 1 for the label; yours is {gradient}"
+)
 with np.errstate(all="ignore"):
     loss, gradient = cross_entropy(np.array([1000.0, 0.0]), 1)
 assert np.isfinite(loss), f"logits of 1000 and 0 give a loss of 1000, not {loss}: subtract the largest logit before exp"
-assert np.isclose(loss, 1000.0) and np.allclose(gradient, [1.0, -1.0]), f"for logits 1000, 0 you return {loss}, {gradient}"
+assert np.isclose(loss, 1000.0) and np.allclose(gradient, [1.0, -1.0]), (
+    f"for logits 1000, 0 you return {loss}, {gradient}"
+)
 
 # %% [markdown]
 # ## The step: downhill, with momentum
@@ -90,6 +95,7 @@ course.show(kernels.reference.momentum_step)
 # ### Exercise 2
 # Write one step for one parameter, without the Nesterov variant and without decay.
 
+
 # %% nbgrader={"grade": false, "grade_id": "step", "solution": true}
 def step(weight, grad, velocity, lr, momentum):
     """(the new weight, the new velocity)."""
@@ -104,7 +110,9 @@ weight, velocity = step(np.array([1.0]), np.array([2.0]), np.array([0.0]), lr=0.
 assert weight[0] < 1.0, f"the weight went from 1 to {weight[0]}, uphill: subtract"
 assert np.isclose(weight[0], 0.8), f"1 − 0.1·2 = 0.8, not {weight[0]}"
 weight, velocity = step(weight, np.array([2.0]), velocity, lr=0.1, momentum=0.9)
-assert not np.isclose(velocity[0], 2.0), "the second step forgot the first: the old velocity, times momentum, belongs in it"
+assert not np.isclose(velocity[0], 2.0), (
+    "the second step forgot the first: the old velocity, times momentum, belongs in it"
+)
 assert np.isclose(weight[0], 0.42), f"the second velocity is 0.9·2 + 2 = 3.8 and the weight 0.42, not {weight[0]}"
 
 # %% [markdown]
@@ -112,6 +120,7 @@ assert np.isclose(weight[0], 0.42), f"the second velocity is 0.9·2 + 2 = 3.8 an
 #
 # Two spirals, 200 points each, and 600 steps. The four lines in the loop are the whole of training, here and for the
 # largest networks there are: forward, backward, step, forget the gradients.
+
 
 # %%
 def spirals(count, rng):
@@ -156,9 +165,9 @@ for label, (colour, marker) in enumerate((("#7f3b08", "o"), ("#2d004b", "^"))):
     left.scatter(*points[labels == label].T, s=12, c=colour, marker=marker)
 left.set(title="what the network says, and the points", aspect="equal")
 for lr, colour in ((0.003, "#999999"), (0.3, "#0072B2"), (30.0, "#D55E00")):
-    right_axes.semilogy(np.maximum(learn(lr)[1], 1e-3), color=colour, linewidth=1, label=f"learning rate {lr:g}")
-right_axes.set(xlabel="step", ylabel="loss of the batch", title="too small, right, too large")
-right_axes.legend(frameon=False)
+    right_axes.semilogy(np.maximum(learn(lr)[1], 1e-6), color=colour, linewidth=1, label=f"learning rate {lr:g}")
+right_axes.set(xlabel="step", ylabel="loss of the batch", title="too small, right, too large", ylim=(4e-3, 1e3))
+right_axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8)
 course.picture(
     figure, "spirals",
     "Left, two spirals of points in the plane, and a coloured surface whose border winds between them. Right, the loss "
@@ -169,6 +178,7 @@ course.picture(
 # ### Exercise 3
 # Before the first step a network of $K$ classes should know nothing: all classes about equally likely. Which loss does
 # that give? It is the cheapest test there is for a training loop: look at the first number it prints.
+
 
 # %% nbgrader={"grade": false, "grade_id": "first_loss", "solution": true}
 def first_loss(classes):

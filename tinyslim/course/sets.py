@@ -99,7 +99,9 @@ def find_answers(one: Lesson, folder) -> dict[str, str]:
     """
     found = [path for ending in READERS if (path := Path(folder) / (one.name + ending)).exists()]
     if not found:
-        raise FileNotFoundError(f"there is no {one.name}.ipynb (or .py) in {str(folder)!r}: `tinyslim course new FOLDER`")
+        raise FileNotFoundError(
+            f"there is no {one.name}.ipynb (or .py) in {str(folder)!r}: `tinyslim course new FOLDER`"
+        )
     if len(found) > 1:
         raise ValueError(f"{found[0]} and {found[1].name} are the same lesson: which one holds the answers?")
     (path,) = found

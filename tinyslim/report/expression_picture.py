@@ -75,7 +75,11 @@ def describe_expression(result: Tensor, names: Mapping[str, Tensor] | None = Non
     words = []
     for tensor in sorted(_places(result), key=lambda tensor: tensor.born):
         known = called.get(id(tensor))
-        made = "" if tensor.op == "leaf" else f"{tensor.op} of {', '.join(_name(t, called) for t in tensor.inputs if t is not None)}"
+        made = (
+            ""
+            if tensor.op == "leaf"
+            else f"{tensor.op} of {', '.join(_name(t, called) for t in tensor.inputs if t is not None)}"
+        )
         slope = f", gradient {_number(gradients[tensor])}" if tensor in gradients else ""
         title = f"{known} = {made}" if known and made else known or made or "a number"
         words.append(f"{title}: value {_number(tensor.data)}{slope}.")
