@@ -10,8 +10,9 @@ from .depthwise import (
     depthwise_conv2d_input_gradient,
     depthwise_conv2d_weight_gradient,
 )
-from .elementwise import abs_max, clip, clip_gradient, fake_quant, fake_quant_gradient, momentum_step
+from .elementwise import abs_max, clip, clip_gradient, momentum_step
 from .elementwise_int8 import add_int8, clip_int8, dequantize, quantize, requantize
+from .fake_quantization import fake_quant, fake_quant_gradient, learned_fake_quant_gradients
 from .normalization import (
     Measured,
     MeasuredGradient,

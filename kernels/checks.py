@@ -277,7 +277,13 @@ def momentum_step(weight, grad, velocity, out) -> tuple:
     return *arrays, out
 
 
-def fake_quant(scale, zero_point, qmin, qmax) -> tuple[float, int, int, int]:
-    """The grid of `fake_quant`: a positive scale and three ints."""
+def fake_quant(x, scale, zero_point, qmin, qmax) -> tuple:
+    """The grid of `fake_quant` in x's dtype: positive scales (1,) or (c,), and three whole numbers."""
     ordered("qmin", qmin, "qmax", qmax)
-    return positive("scale", scale), int(zero_point), int(qmin), int(qmax)
+    steps = np.atleast_1d(np.asarray(scale, x.dtype))
+    if np.ndim(scale):
+        some_axes("x", x)
+        shape("scale", steps, x.shape[-1:])
+    if not (np.isfinite(steps) & (steps > 0)).all():
+        raise ValueError(f"`scale` (={scale!r}) must be finite and above 0")
+    return steps, *(x.dtype.type(int(value)) for value in (zero_point, qmin, qmax))

@@ -1,4 +1,4 @@
-"""Clipping, which is ReLU and ReLU6, and fake quantisation: kernels that treat each element alone."""
+"""Clipping, which is ReLU and ReLU6, a step of an optimizer, the largest |x|: each element is treated alone."""
 
 from __future__ import annotations
 
@@ -37,30 +37,6 @@ def clip_gradient_all(grad, x, low, high, out):
         for j in range(len(source)):
             outside = (source[j] <= low) | (source[j] >= high)
             result[j] = 0 if outside else g[j]
-
-
-@compiled(parallel=True)
-def fake_quant_all(x, scale, zero_point, qmin, qmax, out):
-    """out ← x on the integers' grid and back."""
-    for item in prange((len(x) + STRETCH - 1) // STRETCH):
-        first = np.int64(item) * STRETCH
-        source, result = x[first : first + STRETCH], out[first : first + STRETCH]
-        for j in range(len(source)):
-            q = np.rint(source[j] / scale) + zero_point
-            q = qmin if q < qmin else q
-            q = qmax if q > qmax else q
-            result[j] = (q - zero_point) * scale
-
-
-@compiled(parallel=True)
-def fake_quant_gradient_all(grad, x, scale, zero_point, qmin, qmax, out):
-    """out ← grad where the integer of x is not clipped, else 0."""
-    for item in prange((len(x) + STRETCH - 1) // STRETCH):
-        first = np.int64(item) * STRETCH
-        g, source, result = grad[first : first + STRETCH], x[first : first + STRETCH], out[first : first + STRETCH]
-        for j in range(len(source)):
-            q = np.rint(source[j] / scale) + zero_point
-            result[j] = g[j] if (q >= qmin) & (q <= qmax) else 0
 
 
 @compiled(parallel=True)
@@ -164,56 +140,6 @@ def clip_gradient(grad, x, low, high):
     out = empty(x.shape, x.dtype)
     bounds = x.dtype.type(low), x.dtype.type(high)
     run(x.size, clip_gradient_all, grad.reshape(-1), x.reshape(-1), *bounds, out.reshape(-1))
-    return out
-
-
-@kernel
-def fake_quant(x, scale, zero_point, qmin, qmax):
-    """The real numbers that the integers clip(round(x / scale) + zero_point, qmin, qmax) stand for.
-
-    Halves are rounded to even. NaN stays NaN. (Jacob et al. 2018, equation 12.)
-
-    Parameters
-    ----------
-    x : float array
-    scale : float above 0, the real distance of two neighbouring integers
-    zero_point : int that stands for 0.0
-    qmin, qmax : int
-
-    Returns
-    -------
-    array of x's shape and dtype
-
-    Examples
-    --------
-    >>> fake_quant(np.array([-1.0, 0.26, 9.0]), scale=0.1, zero_point=0, qmin=0, qmax=7).round(3).tolist()
-    [0.0, 0.3, 0.7]
-    """
-    (x,) = checks.floats(x=x)
-    grid = (x.dtype.type(value) for value in checks.fake_quant(scale, zero_point, qmin, qmax))
-    out = empty(x.shape, x.dtype)
-    run(x.size, fake_quant_all, x.reshape(-1), *grid, out.reshape(-1))
-    return out
-
-
-@kernel
-def fake_quant_gradient(grad, x, scale, zero_point, qmin, qmax):
-    """The straight-through derivative of `fake_quant`: `grad` where the integer was not clipped, else 0.
-
-    Parameters
-    ----------
-    grad, x : float arrays of one shape
-    scale, zero_point, qmin, qmax : as `fake_quant` takes them
-
-    Returns
-    -------
-    array of grad's shape and dtype
-    """
-    grad, x = checks.floats(grad=grad, x=x)
-    checks.shape("grad", grad, x.shape)
-    grid = (x.dtype.type(value) for value in checks.fake_quant(scale, zero_point, qmin, qmax))
-    out = empty(x.shape, x.dtype)
-    run(x.size, fake_quant_gradient_all, grad.reshape(-1), x.reshape(-1), *grid, out.reshape(-1))
     return out
 
 

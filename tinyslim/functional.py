@@ -1,18 +1,19 @@
 """The operations on tensors, by the names and with the meanings that PyTorch gave them, in NHWC; import it as `F`."""
 
-from .autograd.activations import dropout, log_softmax, relu, relu6, sigmoid, softmax, tanh
+from .autograd.activations import clip, dropout, log_softmax, relu, relu6, sigmoid, softmax, tanh
 from .autograd.arithmetic import add, divide, exp, log, matmul, mean, multiply, negate, power, subtract, sum
 from .autograd.convolution import conv2d, depthwise_conv2d, linear
-from .autograd.fake_quantization import fake_quant
+from .autograd.fake_quantization import fake_quant, learned_fake_quant
 from .autograd.losses import cross_entropy, fsp_matrix, mse_loss, soft_cross_entropy
 from .autograd.normalization import batch_norm
 from .autograd.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
-from .autograd.shaping import concat, flatten, reshape, take, transpose
+from .autograd.shaping import concat, flatten, pad, reshape, take, transpose
 
 __all__ = [
     "add",
     "avg_pool2d",
     "batch_norm",
+    "clip",
     "concat",
     "conv2d",
     "cross_entropy",
@@ -24,6 +25,7 @@ __all__ = [
     "flatten",
     "fsp_matrix",
     "global_avg_pool2d",
+    "learned_fake_quant",
     "linear",
     "log",
     "log_softmax",
@@ -33,6 +35,7 @@ __all__ = [
     "mse_loss",
     "multiply",
     "negate",
+    "pad",
     "power",
     "relu",
     "relu6",

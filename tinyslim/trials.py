@@ -12,6 +12,8 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 from itertools import islice, starmap
 from typing import TypeVar
 
+from .single_thread import on_one_thread
+
 #: How many trials are submitted at most and not yet yielded: each holds its arguments, often a whole network.
 AHEAD = 128
 
@@ -146,15 +148,5 @@ def _was_lost(future: Future) -> bool:
 
 def _on_one_thread(function: Callable, task: tuple, *_):
     """What a worker runs."""
-    from tinyslim.kernels.jit import COMPILED
-
-    if not COMPILED:
+    with on_one_thread():
         return function(*task)
-    from numba import get_num_threads, set_num_threads
-
-    threads = get_num_threads()
-    set_num_threads(1)
-    try:
-        return function(*task)
-    finally:
-        set_num_threads(threads)

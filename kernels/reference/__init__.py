@@ -11,7 +11,7 @@ from .convolution import (
     depthwise_conv2d_weight_gradient,
     gemm,
 )
-from .fake_quantization import abs_max, fake_quant, fake_quant_gradient
+from .fake_quantization import abs_max, fake_quant, fake_quant_gradient, learned_fake_quant_gradients
 from .integers import (
     add_int8,
     avg_pool2d_int8,

@@ -9,6 +9,7 @@ import pytest
 
 import tinyslim.functional as F
 from tinyslim import Tensor, gradcheck
+from tinyslim.autograd.gradient_check import directional_derivative
 
 RNG = np.random.default_rng(3)
 
@@ -59,10 +60,13 @@ CASES = {
     "transpose": (lambda x: F.transpose(x, (2, 0, 1)), normal(2, 3, 4)),
     "transpose of all": (F.transpose, normal(2, 3, 4)),
     "flatten": (F.flatten, normal(2, 3, 4)),
+    "pad": (lambda x: F.pad(x, (1, 0, 2, 3)), normal(2, 3, 4, 2)),
     "take": (lambda x: F.take(x, ([0, 0, 1], slice(1, None))), normal(2, 3)),
     "concat": (lambda a, b, c: F.concat([a, b, c], axis=1), normal(2, 1, 3), normal(2, 4, 3), normal(2, 2, 3)),
     "relu": (F.relu, away_from((0,), 4, 5)),
     "relu6": (F.relu6, away_from((0, 6), 4, 5)),
+    "clip": (lambda x: F.clip(x, -0.5, 3), away_from((-0.5, 3), 4, 5)),
+    "clip from below": (lambda x: F.clip(x, low=1), away_from((1,), 4, 5)),
     "sigmoid": (F.sigmoid, 3 * normal(4, 5)),
     "tanh": (F.tanh, normal(4, 5)),
     "softmax": (F.softmax, normal(3, 5)),
@@ -119,7 +123,7 @@ def test_pooling_agrees_with_finite_differences(size, stride, padding):
 
 
 def test_every_function_has_its_derivative_tested():
-    tested_elsewhere = {"conv2d", "depthwise_conv2d", "max_pool2d", "avg_pool2d", "fake_quant"}
+    tested_elsewhere = {"conv2d", "depthwise_conv2d", "max_pool2d", "avg_pool2d", "fake_quant", "learned_fake_quant"}
     tested = {name.split(",")[0].split(" ")[0] for name in CASES}
     assert tested | tested_elsewhere == set(F.__all__)
 
@@ -143,3 +147,60 @@ def test_fake_quant_with_a_scale_for_each_channel_is_fake_quant_of_each_channel(
         part.backward(covector[:, channel])
         np.testing.assert_array_equal(result.data[:, channel], part.data)
         np.testing.assert_array_equal(together.grad[:, channel], alone.grad)
+
+
+def surrogate(x, step, qmin, qmax, axis):
+    """x̂ with the error that rounding makes held fast: the smooth function that learned steps differentiate."""
+    steps = step if axis is None else step.reshape(-1, *[1] * (x.ndim - 1 - axis))
+    error = np.rint(x / steps) - x / steps
+
+    def smooth(x, step):
+        steps = step if axis is None else step.reshape(-1, *[1] * (x.ndim - 1 - axis))
+        v = x / steps
+        return steps * np.where(v <= qmin, qmin, np.where(v >= qmax, qmax, v + error))
+
+    return smooth
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, 2])
+def test_a_learned_steps_gradient_is_that_of_the_smooth_part(axis):
+    x, covector = 2 * normal(3, 4, 5), normal(3, 4, 5)
+    step = np.array(0.4) if axis is None else np.linspace(0.2, 0.6, x.shape[axis])
+    smooth, tensors = surrogate(x, step, -3, 2, axis), [Tensor(x, True), Tensor(step, True)]
+    result = F.learned_fake_quant(*tensors, zero_point=4, qmin=1, qmax=6, axis=axis)
+    np.testing.assert_allclose(result.data, smooth(x, step), atol=1e-12)
+    result.backward(covector)
+    for index, tensor in enumerate(tensors):
+        direction = [np.zeros_like(x), np.zeros_like(step)]
+        direction[index] = normal(*tensor.shape)
+        slope = directional_derivative(lambda *a: (smooth(*a) * covector).sum(), [x, step], direction, 1e-6)
+        assert slope == pytest.approx((tensor.grad * direction[index]).sum(), rel=1e-6, abs=1e-7)
+
+
+def test_where_all_is_clipped_finite_differences_agree_with_a_learned_steps_gradient():
+    assert gradcheck(lambda step: F.learned_fake_quant(np.array([9.0, -8.0, 7.0]), step, 2, 0, 7), np.array(0.5))
+
+
+def test_a_learned_steps_gradient_is_scaled_and_nothing_else_is():
+    x, gradients = normal(6, 3), []
+    for gradient_scale in (1.0, 0.25):
+        tensors = Tensor(x, True), Tensor(np.full(3, 0.5), True)
+        F.learned_fake_quant(*tensors, 0, -2, 1, gradient_scale, axis=-1).sum().backward()
+        gradients.append([tensor.grad for tensor in tensors])
+    np.testing.assert_array_equal(gradients[1][0], gradients[0][0])
+    np.testing.assert_allclose(gradients[1][1], gradients[0][1] / 4)
+
+
+@pytest.mark.parametrize("following", ["pointwise", "depthwise"])
+def test_a_batch_norm_in_use_trains_between_convolutions_as_finite_differences_say(following):
+    running = np.array([0.3, -0.2, 1.0]), np.array([0.5, 2.0, 1.5])
+
+    def network(x, gamma, beta, weight):
+        y = F.relu(F.batch_norm(F.conv2d(x, FIRST), gamma, beta, *running, False, 0.1, 1e-5))
+        return F.conv2d(y, weight) if following == "pointwise" else F.depthwise_conv2d(y, weight, padding=1)
+
+    weight = normal(1, 1, 3, 4) if following == "pointwise" else normal(3, 3, 3)
+    assert gradcheck(network, normal(2, 4, 5, 2), np.array([0.7, -1.1, 0.4]), np.array([3.0, 4.0, -3.0]), weight)
+
+
+FIRST = np.random.default_rng(8).standard_normal((1, 1, 2, 3))

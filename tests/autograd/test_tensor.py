@@ -69,6 +69,7 @@ IN_BOTH_DTYPES = {
     "soft labels": lambda x: F.soft_cross_entropy(F.flatten(x), F.flatten(x), 2.0, 2.0),
     "fsp": lambda x: F.fsp_matrix(x, x),
     "fake_quant": lambda x: F.fake_quant(x, 0.1, 0, -7, 7) + F.fake_quant(x, np.full(3, 0.1), 0, -7, 7, axis=-1),
+    "learned_fake_quant": lambda x: F.learned_fake_quant(x, Tensor(np.full(3, 0.1, x.dtype)), 0, -7, 7, 0.5, axis=-1),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinyslim.bench import compare_models, inference
+from tinyslim.bench import compare_models, compare_pruned, inference
 from tinyslim.bench.networks import mobilenet_programs, random_images
 from tinyslim.bench.peers import load_peers
 
@@ -25,6 +25,16 @@ def test_both_kinds_of_program_are_timed_and_compared_with_each_other():
     assert compared.rows[3].operations == 2 * compared.rows[0].operations > 0
     ours = [row.timings["tinyslim"].median for row in compared.rows]
     assert compared.rows[1].figures == {"ours, int8 / float32": ours[1] / ours[0]}
+
+
+def test_pruned_programs_are_timed_beside_the_whole_one():
+    (compared,) = compare_pruned(load_peers(False), repeats=4, batches=(2,), side=32, roundings=(2,), **SMALL)
+    assert [row.work for row in compared.rows] == ["float32, batch 2", "int8, batch 2"]
+    for row in compared.rows:
+        medians = {name: timing.median for name, timing in row.timings.items()}
+        assert [*medians] == ["tinyslim", "unpruned", "widths of 2"]
+        assert row.figures["widths of 2 / unpruned"] == medians["widths of 2"] / medians["unpruned"]
+    assert any("any widths (tinyslim): 50." in note for note in compared.notes)
 
 
 def test_int8_logits_follow_the_float_ones(programs):

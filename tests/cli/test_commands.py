@@ -48,8 +48,8 @@ def test_the_help_of_each_command_shows_an_example(command, capsys):
     name = {
         "compress_model": "compress", "list_recipes": "recipes", "predict_images": "predict",
         "evaluate_file": "evaluate", "summarize": "summary", "train_model": "train", "measure_cliff": "cliff",
-        "measure_sensitivity": "sensitivity", "bench_engine": "bench",
-        "show_info": "info",
+        "measure_sensitivity": "sensitivity", "reproduce_table": "reproduce", "bench_engine": "bench",
+        "report_quantization": "quant-report", "show_info": "info",
     }[command]  # fmt: skip
     with pytest.raises(SystemExit) as end:
         main([name, "--help"])
@@ -71,17 +71,15 @@ def test_the_package_runs_as_the_command(tmp_path):
     assert ended.stderr.count("\n") == 1 and "none.npz" in ended.stderr
 
 
-def test_recipes_lists_each_recipe_and_prints_one(capsys):
+def test_recipes_lists_each_recipe_with_what_it_achieved_and_prints_one(capsys):
     assert main(["recipes"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [
-        "auto_prune",
-        "distill",
-        "prune_quant",
-        "quant",
-        "sensitive_prune",
-        "uniform_prune",
-    ]
+    listed = {line.split()[0] for line in lines[::2]}
+    assert listed >= {
+        *("quant", "quant_abs_max", "quant_range_abs_max", "uniform_prune", "sensitive_prune", "auto_prune"),
+        *("distill", "distill_quant", "prune_quant", "prune_distill_quant"),
+    }
+    assert all("top-1" in line or "not measured" in line for line in lines[1::2])
     assert main(["recipes", "quant"]) == 0
     assert 'class = "QuantizationStrategy"' in capsys.readouterr().out
 
@@ -182,6 +180,31 @@ def test_evaluate_tells_the_same_of_a_model_and_its_float32_program(program_file
         told.append(capsys.readouterr().out.partition(": ")[2].partition(", loss")[0])
     assert told[0] == told[1]
     assert told[0].startswith("top-1 ")
+
+
+@pytest.fixture(scope="session")
+def onnx_file(model_file, photos, tmp_path_factory):
+    """The trained network as a tool elsewhere would have it."""
+    pytest.importorskip("onnx")
+    path = tmp_path_factory.mktemp("elsewhere") / "net.onnx"
+    example = data.from_folder(photos / "train").normalized(slice(0, 1))
+    deploy.export_onnx(tinyslim.freeze(train.load(model_file), example), path)
+    return path
+
+
+def test_a_network_from_elsewhere_is_taken_wherever_a_model_is(onnx_file, model_file, photos, tmp_path, capsys):
+    told = []
+    for file in (model_file, onnx_file):
+        assert main(["evaluate", str(file), "--data", str(photos)]) == 0
+        told.append(capsys.readouterr().out.partition(": ")[2])
+    assert told[0] == told[1]
+    assert main(["summary", str(onnx_file)]) == 0
+    assert "FLOPs an image" in capsys.readouterr().out
+    (tmp_path / "tiny.toml").write_text(RECIPE)
+    words = ["compress", tmp_path / "tiny.toml", "--model", onnx_file, "--data", photos, "--out", tmp_path / "run"]
+    assert main([str(word) for word in words]) == 0
+    assert deploy.load(tmp_path / "run" / "program.npz").kind == "int8"
+    assert "these operators" not in failing(["summary", tmp_path / "none.onnx"], capsys)
 
 
 def test_evaluate_refuses_a_file_that_is_neither(tmp_path, photos, capsys):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -81,3 +83,32 @@ def test_a_network_by_name_fits_the_data(photos, tmp_path, capsys):
     words += ["--images", "4", "--ratios", "0.5", "--pruned-params", "stem.*", "--out", str(tmp_path / "kept.json")]
     assert main(words) == 0
     assert "stem.conv" in capsys.readouterr().out
+
+
+KILLED = """
+import os, signal, sys
+from tinyslim import prune
+from tinyslim.cli import main
+measure, asked = prune.SubsetTop1.__call__, []
+def killing(self, model):
+    if len(asked) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return asked.append(1) or measure(self, model)
+prune.SubsetTop1.__call__ = killing
+main(sys.argv[1:])
+"""
+
+
+def test_a_killed_command_goes_on_with_what_it_had_measured(words, tmp_path, capsys, monkeypatch):
+    assert main(words) == 0
+    whole, printed = (tmp_path / "kept.json").read_bytes(), capsys.readouterr().out
+    (tmp_path / "kept.json").unlink()
+    assert subprocess.run([sys.executable, "-c", KILLED, *words]).returncode == -signal.SIGKILL
+    assert json.loads((tmp_path / "kept.json").read_text())["trials_left"] == 1
+    asked, measure = [], prune.SubsetTop1.__call__
+    monkeypatch.setattr(prune.SubsetTop1, "__call__", lambda self, model: asked.append(1) or measure(self, model))
+    assert main(words) == 0
+    # The whole network once more, to see that nothing changed, and the one trial that was left.
+    assert len(asked) == 2
+    assert (tmp_path / "kept.json").read_bytes() == whole
+    assert capsys.readouterr().out == printed

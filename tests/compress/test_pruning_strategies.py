@@ -25,7 +25,7 @@ OWN = {
     "SensitivePruneStrategy": {"widths.png", "sensitivity.png", "sensitivity.json"},
     "AutoPruneStrategy": {"widths.png", "search.png", "search.jsonl"},
 }
-EVERY = {"program.npz", "model.npz", "metrics.json", "config.json", "compression.png"}
+EVERY = {"program.npz", "model.npz", "best.npz", "metrics.json", "config.json", "report.html", "compression.png"}
 
 
 @register
@@ -77,7 +77,7 @@ def timeless(values):
 
 def results(folder) -> dict:
     """All that a run leaves, but for the pictures and the clock."""
-    read = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".png"}
+    read = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in (".png", ".html")}
     return read | {"metrics.json": timeless(json.loads(read["metrics.json"]))}
 
 

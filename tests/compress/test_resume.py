@@ -11,7 +11,10 @@ import pytest
 from tinyslim.compress import Compressor, Strategy, register
 from tinyslim.train import TrainingDivergedError, write_archive
 
-MADE = {"program.npz", "model.npz", "metrics.json", "config.json", "compression.png", "widths.png"}
+MADE = {
+    *("program.npz", "model.npz", "best.npz", "metrics.json", "config.json", "report.html"),
+    *("compression.png", "widths.png"),
+}
 
 
 @register
@@ -114,6 +117,22 @@ def test_a_run_stopped_in_each_epoch_ends_in_the_same_bytes(compress_in, unbroke
     assert results(compress_in(tmp_path, resume=True).out) == results(unbroken)
 
 
+def test_learned_steps_and_a_frozen_batch_norm_resume_to_the_same_bytes(compress_in, config, tmp_path):
+    config["strategies"]["quant"] |= {
+        "weight_quantize_type": "lsq",
+        "activation_quantize_type": "lsq",
+        "activation_symmetric": False,
+        "freeze_batch_norm": 0.6,
+    }
+    compress_in(tmp_path / "unbroken", config)
+    for where in (("batch_end", 1, 3), ("epoch_begin", 2, 0)):
+        Stopper.where = where
+        with pytest.raises(KeyboardInterrupt):
+            compress_in(tmp_path / "run", config, resume=where[1] > 1)
+    result = compress_in(tmp_path / "run", config, resume=True)
+    assert results(result.out) == results(tmp_path / "unbroken")
+
+
 def test_the_comparison_of_runs_sees_another_seed(compress_in, config, unbroken, tmp_path):
     if not unbroken.exists():
         compress_in(unbroken)
@@ -143,6 +162,8 @@ def test_another_model_and_other_data_are_refused(compress_in, untrained, train_
         compress_in(tmp_path, model=untrained, resume=True)
     with pytest.raises(ValueError, match=r"another run: .*train_data was 'Dataset\(96 images.*now 'Dataset\(95 images"):
         compress_in(tmp_path, train_set=train_set.subset(95), resume=True)
+    with pytest.raises(ValueError, match=r"another run: test_data was 'Dataset\(60 images.*now 'Dataset\(59 images"):
+        compress_in(tmp_path, test_set=test_set.subset(59), resume=True)
     with pytest.raises(ValueError, match=r"another run: teacher was None, now '"):
         compress_in(tmp_path, teacher=untrained, resume=True)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from tinyslim import compress, graph, quant
+from tinyslim import compress, graph, nn, quant
 from tinyslim.compress import Compressor, Strategy, register
 from tinyslim.compress.rates import schedule
 
@@ -141,6 +142,50 @@ def test_ranges_stand_still_from_the_end_epoch_of_quantisation_on(trained, train
     assert all((a == b).all() for a, b in zip(second, third, strict=True))
 
 
+@pytest.mark.parametrize(("share", "frozen"), [(0.0, 0), (0.5, 3), (0.8, 5), (1.0, 6)])
+def test_batch_norm_stands_still_for_the_last_share_of_quantisations_steps(
+    share, frozen, trained, train_set, test_set, tmp_path
+):
+    norms, gammas = [], []
+
+    class Watcher(compress.Strategy):
+        def on_batch_end(self, context):
+            if context.epoch >= 1:
+                layers = [m for m in context.model.modules() if isinstance(m, nn.BatchNorm2d)]
+                norms.append(np.concatenate([m.running_var for m in layers]))
+                gammas.append(np.concatenate([m.weight.data for m in layers]))
+
+    compress.register(Watcher)
+    batch_size = -(-len(train_set) // 3)
+    tables = {
+        "quant": {"class": "QuantizationStrategy", "start_epoch": 1, "freeze_batch_norm": share},
+        "watch": {"class": "Watcher"},
+    }
+    config = {"compressor": {"epochs": 3, "batch_size": batch_size}, "strategies": tables}
+    run(trained, train_set, test_set, config, tmp_path)
+    still = [bool((a == b).all()) for a, b in pairwise(norms)]
+    assert len(norms) == 6
+    assert still == [False] * (5 - min(frozen, 5)) + [True] * min(frozen, 5)
+    assert all((a != b).any() for a, b in pairwise(gammas))
+
+
+@pytest.mark.parametrize("weight_quantize_type", quant.WEIGHT_TYPES)
+def test_a_recipe_may_name_every_type(weight_quantize_type):
+    for activation_quantize_type in quant.ACTIVATION_TYPES:
+        table = {
+            "class": "QuantizationStrategy",
+            "weight_quantize_type": weight_quantize_type,
+            "activation_quantize_type": activation_quantize_type,
+        }
+        assert compress.read_config({"compressor": {"epochs": 1}, "strategies": {"q": table}})
+
+
+def test_an_unknown_type_is_refused_with_the_names_that_there_are():
+    table = {"class": "QuantizationStrategy", "activation_quantize_type": "lsqq"}
+    with pytest.raises(ValueError, match=r"activation_quantize_type.*range_abs_max.*lsq"):
+        compress.read_config({"compressor": {"epochs": 1}, "strategies": {"q": table}})
+
+
 def test_distillation_changes_the_loss_in_its_epochs_alone(trained, train_set, test_set, tmp_path):
     kinds = []
     Meddler.deed = staticmethod(lambda context: kinds.append(type(context.loss).__name__))
@@ -150,7 +195,7 @@ def test_distillation_changes_the_loss_in_its_epochs_alone(trained, train_set, t
     }
     config = {"compressor": {"epochs": 3, "batch_size": 96}, "strategies": tables}
     run(trained, train_set, test_set, config, tmp_path)
-    assert kinds == ["function", "SoftLabel", "function"]
+    assert kinds == ["function", "Distiller", "function"]
 
 
 def test_a_teacher_that_is_handed_over_is_the_one_that_teaches(trained, untrained, train_set, test_set, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import random
 import zipfile
 
 import networks
@@ -66,23 +65,6 @@ def test_int8_mobilenet_is_seventy_per_cent_smaller():
     assert len(file_format.dump(file_format.describe(small)[0])) < 5000
 
 
-def test_damaged_files_are_refused_or_harmless(program, tmp_path):
-    contents, chance = program.to_bytes(), random.Random(0)
-    structure = [i for i in range(len(contents)) if i < 600 or i > len(contents) - 400]
-    harmless = 0
-    for position in [*chance.sample(range(len(contents)), 150), *chance.sample(structure, 150)]:
-        mutant = bytearray(contents)
-        mutant[position] ^= 1 << chance.randrange(8)
-        try:
-            loaded = load_bytes(tmp_path / "mutant.npz", bytes(mutant))
-        except ValueError as error:
-            assert "is not a tinyslim program" in str(error)
-        else:
-            assert loaded.to_bytes() == contents
-            harmless += 1
-    assert harmless < 100
-
-
 def test_truncated_files_are_refused(program, tmp_path):
     contents = program.to_bytes()
     for end in {*range(0, len(contents), 1009), 1, 100, len(contents) - 1}:
@@ -122,7 +104,6 @@ def test_a_forged_file_without_a_change_loads(program, tmp_path):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("version", 2, "its version is 2, this tinyslim reads 1"),
         ("kind", "int4", "int4"),
         ("input", [9, 7, 10**9], "input_shape"),
         ("input", [9, 7, 4], "input channels|channels"),

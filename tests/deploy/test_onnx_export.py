@@ -12,7 +12,7 @@ import pytest
 from networks import every_float_op, every_int8_op, float_mobilenet, int8_mobilenet
 
 import tinyslim
-from tinyslim import data, deploy, models, no_grad, quant
+from tinyslim import data, deploy, models, no_grad, prune, quant
 
 FLOAT = {"every op": every_float_op, "mobilenet": float_mobilenet}
 INT8 = {"every op": every_int8_op, "mobilenet": int8_mobilenet}
@@ -64,6 +64,34 @@ def test_the_shipped_network_answers_the_same_on_real_images_in_both_kinds(tmp_p
         assert (ours == theirs).mean() >= 0.99
         right = test_set.labels[:1000]
         assert abs((ours == right).mean() - (theirs == right).mean()) <= 0.002
+
+
+def seen(model, batches: int = 3):
+    """The model, its running statistics and ranges those of some batches of noise."""
+    rng = np.random.default_rng(1)
+    with no_grad():
+        for _ in range(batches):
+            model.train()(rng.standard_normal((8, 32, 32, 3), np.float32))
+    return model.eval()
+
+
+NETWORKS = {
+    "mobilenet_v2": lambda: models.mobilenet_v2(10, width=0.25, stem_stride=1),
+    "resnet20": models.resnet20,
+    "resnet50": lambda: models.resnet50(10, width=0.125, stem_stride=1),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_pruned_network_leaves_in_both_kinds(name, tmp_path):
+    example = np.zeros((1, 32, 32, 3), np.float32)
+    smaller = prune.uniform(seen(NETWORKS[name]()), example, target_flops=0.5)
+    for network, relative in ((smaller, 1e-4), (seen(quant.prepare(smaller, example)), 0.05)):
+        program = tinyslim.freeze(network, example)
+        deploy.export_onnx(program, tmp_path / "x.onnx")
+        onnx.checker.check_model(str(tmp_path / "x.onnx"), full_check=True)
+        expected, result = program.run(noise(program, 16)), run_elsewhere(tmp_path / "x.onnx", noise(program, 16))
+        assert np.abs(result - expected).max() <= relative * np.abs(expected).max()
 
 
 def test_a_file_states_its_opset_and_how_images_are_normalised(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+import tinyslim
 import tinyslim.functional as F
 from tinyslim import Tensor, graph, models, nn, optim
 
@@ -179,3 +180,28 @@ def damaged(change) -> tuple[dict, dict]:
 def test_file_that_does_not_fit_is_refused_by_what_is_wrong(change, message):
     with pytest.raises(ValueError, match=message):
         graph.from_json(*damaged(change))
+
+
+@pytest.mark.parametrize("shape", [(-1,), (2, -1), (1, 1, -1), (192,), (16, 4, 3)])
+def test_a_reshape_that_keeps_the_batch_axis_does_so_for_any_batch(shape):
+    class Reshapes(nn.Module):
+        def forward(self, x):
+            return F.relu(x.reshape(len(x), *shape))
+
+    twin = graph.to_module(graph.trace(Reshapes(), IMAGES[:2]))
+    for batch in (1, 3):
+        assert_array_equal(twin(IMAGES[:batch]).data, Reshapes()(IMAGES[:batch]).data)
+
+
+def test_a_reshape_to_one_vector_an_image_is_a_flatten_and_can_be_frozen():
+    class Flattens(nn.Module):
+        def __init__(self):
+            self.last = nn.Linear(192, 2)
+
+        def forward(self, x):
+            return self.last(x.reshape(len(x), -1))
+
+    net = Flattens()
+    assert [node.op for node in graph.trace(net, IMAGES)] == ["input", "flatten", "linear"]
+    program = tinyslim.freeze(net, IMAGES)
+    np.testing.assert_allclose(program.run(IMAGES.astype(np.float32)), net(IMAGES.astype(np.float32)).data, rtol=1e-5)

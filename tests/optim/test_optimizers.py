@@ -141,3 +141,18 @@ def test_clipping_reaches_the_gradient_of_a_single_number():
     (x * x).backward()
     optim.clip_gradients([x], 1.0)
     assert x.grad == 1
+
+
+def test_exchanged_parameters_move_and_those_that_stay_keep_their_momentum():
+    first, second = (Tensor(np.ones(3, np.float32), requires_grad=True) for _ in range(2))
+    sgd = optim.SGD([first], lr=0.1, momentum=0.9)
+    first.grad = np.ones(3, np.float32)
+    sgd.step()
+    sgd.exchange([second, first])
+    assert [float(buffers["velocity"][0]) for buffers in sgd.buffers] == [0.0, 1.0]
+    sgd.zero_grad()
+    second.grad = np.ones(3, np.float32)
+    sgd.step()
+    assert np.allclose(second.data, 0.9) and np.allclose(first.data, 0.9)
+    sgd.exchange([first])
+    assert len(sgd.buffers) == 1 and float(sgd.buffers[0]["velocity"][0]) == 1.0

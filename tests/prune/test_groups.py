@@ -179,6 +179,7 @@ def test_a_weight_that_another_is_computed_from_is_not_cut():
         lambda x: 2 * x + 1,
         lambda x: F.sigmoid(x) * F.tanh(x) - F.exp(-x) / (x**2 + 1),
         lambda x: F.max_pool2d(F.avg_pool2d(x, 2), 2),
+        lambda x: F.clip(F.pad(x, (0, 1, 2, 0)), -1, 4),
         lambda x: F.concat([x, x], axis=1) + x.mean(axis=(1, 2), keepdims=True),
         lambda x: F.softmax(x, axis=1) * F.relu6(F.global_avg_pool2d(x)).reshape(1, 1, 1, -1),
     ],

@@ -125,6 +125,7 @@ def test_pruned_equals_masked_and_weighs_what_was_predicted(steps, head, data):
         np.testing.assert_allclose(smaller.eval()(IMAGES).data, silent(IMAGES).data, rtol=1e-9, atol=1e-12)
     counts = graph.summary(smaller, IMAGES)
     assert (counts.params, counts.macs) == (structure.params(mask), structure.macs(mask))
+    assert sum(array.nbytes for array in smaller.state_dict().values()) == structure.nbytes(mask)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
@@ -144,4 +145,27 @@ def test_a_pruned_network_saves_loads_trains_and_saves_and_is_pruned_again(steps
     with no_grad():
         np.testing.assert_array_equal(again(images).data, loaded.eval()(images).data)
     plan = prune.plan_uniform(again, Tensor(images), 0.05)
-    assert graph.summary(plan.apply(), images).flops == plan.flops_after < plan.flops_before
+    smallest = plan.apply()
+    assert graph.summary(smallest, images).flops == plan.flops_after < plan.flops_before
+    assert sum(array.nbytes for array in smallest.state_dict().values()) == plan.bytes_after < plan.bytes_before
+
+
+def _left(smaller: nn.Module) -> float:
+    """A score that falls with the weights that are gone: cheap, and different for each cut."""
+    return float(sum(np.abs(tensor.data).sum() for tensor in smaller.parameters()))
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(STEPS, HEADS, st.sampled_from(["sensitive", "search"]), st.sampled_from([0.1, 0.3]))
+def test_measured_strategies_cut_any_network_to_what_they_predict(steps, head, strategy, target):
+    model, images = RandomNet([("conv", 6), *steps], head, seed=2), IMAGES.astype(np.float32)
+    if strategy == "sensitive":
+        measured = prune.sensitivity(model, images, _left, ratios=(0.3, 0.6))
+        plan = prune.plan_sensitive(model, images, measured, target)
+    else:
+        plan = prune.plan_search(model, images, _left, target, steps=4, seed=0).plan
+    smaller = plan.apply()  # which refuses a network that does not equal the masked one
+    counts = graph.summary(smaller, images)
+    assert (counts.params, counts.flops) == (plan.params_after, plan.flops_after)
+    assert sum(array.nbytes for array in smaller.state_dict().values()) == plan.bytes_after
+    assert target <= plan.achieved and (plan.achieved <= target + 0.02 or "would go" in plan.note)

@@ -103,8 +103,9 @@ def test_ranges_stand_still_in_use(rng):
     np.testing.assert_array_equal(quantizer.memory, memory)
 
 
-def test_a_prepared_model_loads_again_without_its_class(tmp_path, rng):
-    prepared = quant.prepare(small_net(), EXAMPLE)
+@pytest.mark.parametrize("types", [("channel_wise_abs_max", "abs_max"), ("abs_max", "lsq"), ("lsq", "range_abs_max")])
+def test_a_prepared_model_loads_again_without_its_class(types, tmp_path, rng):
+    prepared = quant.prepare(small_net(), EXAMPLE, *types, activation_symmetric=False)
     images, labels = batch(rng)
     optimizer = optim.SGD(prepared.parameters(), 0.05)
     step(prepared, optimizer, images, labels)
@@ -132,9 +133,10 @@ def test_the_inputs_of_a_concat_share_the_one_quantiser_behind_it():
     assert [node.inputs[0].op for node in graph if node.op == "fake_quant"] == ["input", "concat"]
 
 
-def test_a_concat_input_that_goes_elsewhere_too_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"relu goes into concat .* and elsewhere"):
-        quant.prepare(Branches(keep_first=True), EXAMPLE)
+def test_a_concat_input_that_goes_elsewhere_too_has_a_quantiser_of_its_own():
+    graph = quant.prepare(Branches(keep_first=True), EXAMPLE).graph
+    quantized = [node.inputs[0].name for node in graph if node.op == "fake_quant"]
+    assert quantized == ["input", "relu", "concat", "concat:1"]
 
 
 class Alone(nn.Module):

@@ -21,6 +21,19 @@ def relu6(x):
     return _clip(x, 0, 6)
 
 
+@operation("x", formulas=True)
+def clip(x, low=None, high=None):
+    """min(max(x, low), high); None for no bound. At a bound the derivative is 0, as everywhere beyond it.
+
+    Examples
+    --------
+    >>> import tinyslim.functional as F
+    >>> F.clip([-2.0, 0.5, 3.0], -1, 1)
+    Tensor([-1. ,  0.5,  1. ], dtype=float32)
+    """
+    return _clip(x, -np.inf if low is None else low, np.inf if high is None else high)
+
+
 def _clip(x, low, high):
     """Clip an array; give the formula of a batch norm its bounds."""
     if isinstance(x, kernels.Normalized) and not x.bounded:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinyslim.kernels.geometry import padding_sides
+
 from .operations import OPERATIONS, as_tensors, each, operation, remember
 
 
 @operation("x")
 def reshape(x, shape):
-    """The same elements in another shape; one entry may be -1."""
+    """The same elements in another shape; one entry may be -1, and a 0 in front keeps the batch axis."""
+    if isinstance(shape, tuple) and shape[:1] == (0,):
+        shape = (len(x), *shape[1:])
     return x.reshape(shape), each(lambda grad: grad.reshape(x.shape))
 
 
@@ -25,6 +29,32 @@ def flatten(x):
     if x.ndim < 1:
         raise ValueError("`x` must have a batch axis to keep, but it is a single number")
     return x.reshape(len(x), int(np.prod(x.shape[1:]))), each(lambda grad: grad.reshape(x.shape))
+
+
+@operation("x")
+def pad(x, padding):
+    """Zeros around each image: (n, y, x, c) → (n, top + y + bottom, left + x + right, c).
+
+    Parameters
+    ----------
+    x : Tensor
+    padding
+        An int, or ``(top, bottom, left, right)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinyslim.functional as F
+    >>> F.pad(np.ones((1, 2, 2, 3)), (0, 1, 2, 0)).shape
+    (1, 3, 4, 3)
+    """
+    if x.ndim != 4:
+        raise ValueError(f"`x` must be (n, y, x, c), but its shape is {x.shape}")
+    top, bottom, left, right = padding_sides(padding, (1, 1), 1, x.shape[1:3])
+    inner = slice(None), slice(top, top + x.shape[1]), slice(left, left + x.shape[2])
+    y = np.zeros((len(x), top + x.shape[1] + bottom, left + x.shape[2] + right, x.shape[3]), x.dtype)
+    y[inner] = x
+    return y, each(lambda grad: grad[inner])
 
 
 @operation("x")

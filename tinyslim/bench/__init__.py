@@ -18,6 +18,7 @@ _PUBLIC = {
     "compare_kernels": "kernel_tables",
     "compare_models": "inference",
     "compare_own_kernel": "kernel_tables",
+    "compare_pruned": "pruned",
     "compare_training": "training",
     "load_kernel": "trial",
     "machine_facts": "machine",

@@ -9,6 +9,7 @@ import numpy as np
 import tinyslim
 from tinyslim import graph, models, no_grad, quant
 from tinyslim.deploy import Program
+from tinyslim.nn import Module
 
 
 class Programs(NamedTuple):
@@ -34,7 +35,11 @@ def mobilenet_programs(side: int = 224, width: float = 1.0, num_classes: int = 1
     width : float
     num_classes : int
     """
-    model = models.mobilenet_v1(num_classes=num_classes, width=width)
+    return programs_of(models.mobilenet_v1(num_classes=num_classes, width=width), side)
+
+
+def programs_of(model: Module, side: int) -> Programs:
+    """Both Programs of a network, whose statistics a few batches of random images (side, side, 3) have set."""
     batch = random_images(4, (side, side, 3), seed=1)
     with no_grad():
         for _ in range(8):  # the running averages keep 0.9 of what they were

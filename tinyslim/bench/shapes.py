@@ -126,7 +126,11 @@ def other_calls(normal: Normal, shape: tuple[int, int, int, int]) -> Iterator[Ca
     yield "momentum_step", (normal(*shape), grad, normal(*shape), 0.1, 0.9, 1e-2)
     yield "momentum_step", (normal(*shape), grad, normal(*shape), 0.1, 0.9, 0.0, True)
     yield "fake_quant", (x, 0.02, 128, 0, 255)
+    yield "fake_quant", (x, np.abs(scale) / 99 + 1e-3, 0, -127, 127)
     yield "fake_quant_gradient", (grad, x, 0.01, 128, 0, 255)
+    yield "fake_quant_gradient", (grad, x, np.abs(scale) / 99 + 1e-3, 0, -127, 127)
+    yield "learned_fake_quant_gradients", (grad, x, 0.01, 128, 0, 255)
+    yield "learned_fake_quant_gradients", (grad, x, np.abs(scale) / 99 + 1e-3, 0, -127, 127)
     yield "abs_max", (x,)
     yield "normalize_images", (normal.rng.integers(0, 256, shape, np.uint8), 0.5 + 0.1 * scale, 0.1 + np.abs(scale))
 

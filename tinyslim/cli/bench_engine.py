@@ -12,12 +12,13 @@ _EXAMPLE = """\
 examples:
   tinyslim bench kernels --peers            GEMM, depthwise, convolution, int8 GEMM
   tinyslim bench models --peers             float32 and int8 MobileNetV1, images of 224×224
+  tinyslim bench pruned                     MobileNetV1 without half of its FLOPs, beside the whole one
   tinyslim bench train --peers              a training step, and its peak memory
   tinyslim bench conv2d --kernel mine.py:my_conv --peers    your kernel: checked, then timed beside ours
   tinyslim bench ladder conv2d              from plain loops to the fastest kernel, rung by rung
   tinyslim bench asm gemm_int8              the instructions of the hot loop"""
 
-_COMPARISONS, _STUDIES = ("kernels", "models", "train"), ("ladder", "asm")
+_COMPARISONS, _STUDIES = ("kernels", "models", "pruned", "train"), ("ladder", "asm")
 
 
 def add_to(commands) -> argparse.ArgumentParser:
@@ -30,7 +31,7 @@ def add_to(commands) -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", metavar="WHAT", help="kernels, models, train, ladder, asm, or a kernel by name")
+    parser.add_argument("what", metavar="WHAT", help="kernels, models, pruned, train, ladder, asm, or a kernel by name")
     parser.add_argument("name", metavar="NAME", nargs="?", help="which ladder, or whose instructions")
     parser.add_argument("--kernel", metavar="FILE.py:FUNCTION", help="a kernel of your own to check and time")
     parser.add_argument("--peers", action="store_true", help="time the peers in the same process, by turns")
@@ -82,7 +83,12 @@ def _compare(arguments: argparse.Namespace, peers) -> list:
     from tinyslim import bench
     from tinyslim.kernels.table import KERNELS
 
-    compare = {"kernels": bench.compare_kernels, "models": bench.compare_models, "train": bench.compare_training}
+    compare = {
+        "kernels": bench.compare_kernels,
+        "models": bench.compare_models,
+        "pruned": bench.compare_pruned,
+        "train": bench.compare_training,
+    }
     name, repeats = arguments.what, arguments.repeats
     if name in compare:
         return compare[name](peers, repeats)

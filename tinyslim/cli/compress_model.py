@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
-from pathlib import Path
 
-from .loading import DATA_HELP, data_sets, shipped_model
+from .loading import DATA_HELP, data_sets, model_file, shipped_model
 from .settings import add_set
 
 _EXAMPLE = """\
@@ -33,42 +30,36 @@ def add_to(commands) -> argparse.ArgumentParser:
         metavar="RECIPE",
         help="a recipe (see `tinyslim recipes`) or a path to a TOML file (default: %(default)s)",
     )
-    parser.add_argument("--model", metavar="FILE", help="a model.npz (default: the MobileNet that ships)")
-    parser.add_argument("--teacher", metavar="FILE", help="a model.npz to distil from, instead of the recipe's teacher")
+    parser.add_argument("--model", metavar="FILE", help="a model.npz or an .onnx (default: the MobileNet that ships)")
+    parser.add_argument(
+        "--teacher", metavar="FILE", help="a model.npz or an .onnx to distil from, instead of the recipe's teacher"
+    )
     parser.add_argument("--data", default="fashion_mnist_mini", help=DATA_HELP)
     add_set(parser, "change a value of the recipe: strategies.prune.target_ratio=0.6")
     parser.add_argument("--seed", type=int, help="the same as --set compressor.seed=…")
     parser.add_argument("--out", help="a folder for what is made (default: runs/RECIPE)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped")
-    parser.add_argument("--strategies", metavar="FILE", help="a Python file that registers strategies of your own")
+    parser.add_argument(
+        "--strategies",
+        metavar="FILE",
+        help="a Python file that registers strategies of your own; or let the TOML name it, as compressor.plugins",
+    )
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Check the recipe, then compress."""
-    from tinyslim import compress, train
+    from tinyslim import compress
 
     if arguments.strategies:
-        _execute(arguments.strategies)
+        compress.load_plugin(arguments.strategies)
     overrides = list(arguments.settings)
     if arguments.seed is not None:
         overrides.append(("compressor.seed", arguments.seed))
     config = compress.read_config(arguments.recipe, overrides)
-    model = train.load(arguments.model) if arguments.model else shipped_model()
-    teacher = train.load(arguments.teacher) if arguments.teacher else None
+    model = model_file(arguments.model) if arguments.model else shipped_model()
+    teacher = model_file(arguments.teacher) if arguments.teacher else None
     train_set, test_set = data_sets(arguments.data)
     compress.Compressor(
         model, train_set, test_set, config, out=arguments.out, teacher=teacher, resume=arguments.resume
     ).run()
-
-
-def _execute(path: str) -> None:
-    """Run a user's file for the strategies that it registers."""
-    name = f"strategies_in_{Path(path).stem}"
-    specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None or not Path(path).exists():
-        raise FileNotFoundError(f"`--strategies` (={path!r}) must be a Python file")
-    module = importlib.util.module_from_spec(specification)
-    # Annotations are looked up in the module by its name.
-    sys.modules[name] = module
-    specification.loader.exec_module(module)

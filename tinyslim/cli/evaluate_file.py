@@ -16,11 +16,11 @@ def add_to(commands) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "evaluate",
         help="top-1 and top-5 of a model or a Program",
-        description="Measure a model.npz or a program.npz on a test set.",
+        description="Measure a model.npz, a program.npz or an .onnx on a test set.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", help="a model.npz or a program.npz")
+    parser.add_argument("file", metavar="FILE", help="a model.npz, a program.npz or an .onnx")
     parser.add_argument("--data", default="fashion_mnist_mini", help=DATA_HELP)
     return parser
 

@@ -14,8 +14,26 @@ def data_sets(name: str):
     return data_sets(name)
 
 
+#: Ends of names that are files, not networks.
+FILES = (".npz", ".onnx")
+
+
+def model_file(path: str):
+    """The model that `train.save` wrote to `path`, or the network of a file that ends in .onnx.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        When the file is neither.
+    """
+    from tinyslim import models, train
+
+    return models.from_onnx(path) if path.endswith(".onnx") else train.load(path)
+
+
 def model_or_program(path: str):
-    """The model that `train.save` wrote to `path`, or the Program that `Program.save` did.
+    """What `model_file` gives, or the Program that `Program.save` wrote.
 
     Raises
     ------
@@ -27,6 +45,8 @@ def model_or_program(path: str):
 
     if not Path(path).exists():
         raise FileNotFoundError(f"there is no file {path!r}")
+    if path.endswith(".onnx"):
+        return model_file(path)
     faults = []
     for load in (train.load, deploy.load):
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .loading import DATA_HELP, data_sets, shipped_model
+from .loading import DATA_HELP, data_sets, model_file, shipped_model
 
 _EXAMPLE = """\
 examples:
@@ -24,7 +24,7 @@ def add_to(commands) -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", metavar="FILE", help="a model.npz (default: the MobileNet that ships)")
+    parser.add_argument("--model", metavar="FILE", help="a model.npz or an .onnx (default: the MobileNet that ships)")
     parser.add_argument("--data", default="fashion_mnist_mini", help=DATA_HELP)
     parser.add_argument("--targets", type=float, nargs="+", metavar="SHARE", help="of the FLOPs (default: 0.05 … 0.9)")
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 0 (default: %(default)s)")
@@ -37,11 +37,11 @@ def add_to(commands) -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Cut, measure, print; leaves cliff.json and cliff.png in the folder."""
-    from tinyslim import compress, report, train
+    from tinyslim import compress, report
 
     if arguments.seeds < 1:
         raise ValueError(f"`--seeds` (={arguments.seeds}) must be at least 1")
-    model = train.load(arguments.model) if arguments.model else shipped_model()
+    model = model_file(arguments.model) if arguments.model else shipped_model()
     given = {"targets": arguments.targets} if arguments.targets else {}
     out = Path(arguments.out)
     try:

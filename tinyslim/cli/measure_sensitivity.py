@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .executors import add_executor, chosen_executor
-from .loading import DATA_HELP, data_sets, shipped_model
+from .loading import DATA_HELP, FILES, data_sets, model_file, shipped_model
 from .settings import add_set
 
 _EXAMPLE = """\
@@ -28,8 +28,9 @@ def add_to(commands) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "model", metavar="FILE|MODEL", nargs="?", help="a model.npz, or a network by name (default: the one that ships)"
-    )
+        "model", metavar="FILE|MODEL", nargs="?",
+        help="a model.npz, an .onnx, or a network by name (default: the one that ships)",
+    )  # fmt: skip
     add_set(parser, "a setting of a network by name: pretrained=fashion_mnist")
     parser.add_argument("--data", default="fashion_mnist_mini", help=DATA_HELP)
     parser.add_argument("--images", type=int, default=2000, help="of the training set (default: %(default)s)")
@@ -86,14 +87,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _model(arguments: argparse.Namespace, train_set):
     """The model that was asked for."""
-    from tinyslim import train
     from tinyslim.models.naming import network
 
-    if arguments.settings and (arguments.model is None or arguments.model.endswith(".npz")):
+    if arguments.settings and (arguments.model is None or arguments.model.endswith(FILES)):
         raise ValueError("`--set` is for networks by name; a file holds its own settings")
     if arguments.model is None:
         return shipped_model()
-    if arguments.model.endswith(".npz"):
-        return train.load(arguments.model)
+    if arguments.model.endswith(FILES):
+        return model_file(arguments.model)
     settings = {"num_classes": len(train_set.classes), "in_channels": train_set.images.shape[3]}
     return network(arguments.model, settings | dict(arguments.settings))

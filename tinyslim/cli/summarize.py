@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from .loading import model_or_program
+from .loading import FILES, model_or_program
 from .settings import add_set
 
 _EXAMPLE = """\
 examples:
   tinyslim summary mobilenet_v1 --set width=0.5
-  tinyslim summary runs/prune_quant/program.npz"""
+  tinyslim summary runs/prune_quant/program.npz
+  tinyslim summary elsewhere.onnx"""
 
 
 def add_to(commands) -> argparse.ArgumentParser:
@@ -22,7 +23,9 @@ def add_to(commands) -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", metavar="FILE|MODEL", help="a model.npz, a program.npz, or a network by name")
+    parser.add_argument(
+        "model", metavar="FILE|MODEL", help="a model.npz, a program.npz, an .onnx, or a network by name"
+    )
     add_set(parser, "a setting of a network by name: width=0.5")
     return parser
 
@@ -34,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tinyslim import deploy, graph
     from tinyslim.models.naming import network
 
-    if arguments.model.endswith(".npz"):
+    if arguments.model.endswith(FILES):
         if arguments.settings:
             raise ValueError("`--set` is for networks by name; a file holds its own settings")
         found = model_or_program(arguments.model)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinyslim.autograd import Tensor
 from tinyslim.graph import from_json, to_json
 from tinyslim.train import arrays_under, differences, read_archive, write_archive
 
@@ -29,6 +30,9 @@ def write_checkpoint(path: Path, context: Context, identity: dict) -> None:
     """
     arrays = {f"model/{name}": array for name, array in context.model.state_dict().items()}
     arrays |= {f"optimizer/{name}": array for name, array in context.optimizer.state_dict().items()}
+    # A list, not a table: the optimizer's buffers are known by their parameter's position.
+    beside = [(strategy, name, tensor) for strategy, own in context.beside.items() for name, tensor in own.items()]
+    arrays |= {f"beside/{place}": tensor.data for place, (_, _, tensor) in enumerate(beside)}
     plain = {}
     for strategy, state in context.state.items():
         plain[strategy] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
@@ -38,7 +42,9 @@ def write_checkpoint(path: Path, context: Context, identity: dict) -> None:
         "architecture": to_json(context.model),
         "epoch": context.epoch,
         "history": context.history,
+        "best": context.best,
         "state": _json_values(plain),
+        "beside": [(strategy, name) for strategy, name, _ in beside],
     }
     write_archive(path, KIND, header, arrays)
 
@@ -55,9 +61,13 @@ def read_checkpoint(path: Path, context: Context, identity: dict) -> None:
     if told := differences(header["identity"], identity):
         raise ValueError(f"the checkpoint {str(path)!r} belongs to another run: {told}")
     context.model = from_json(header["architecture"], arrays_under("model/", arrays))
-    context.optimizer = context.settings.optimizer(context.model)
+    context.beside = {}
+    for place, (strategy, name) in enumerate(header["beside"]):
+        own = context.beside.setdefault(strategy, {})
+        own[name] = Tensor(arrays[f"beside/{place}"], requires_grad=True)
+    context.renew_optimizer()
     context.optimizer.load_state_dict(arrays_under("optimizer/", arrays))
-    context.epoch, context.history = header["epoch"], header["history"]
+    context.epoch, context.history, context.best = header["epoch"], header["history"], header["best"]
     for strategy, state in header["state"].items():
         context.state[strategy] = state | arrays_under(f"state/{strategy}/", arrays)
 

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import copy
-import time
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from functools import cached_property
 from pathlib import Path
 
 from tinyslim.data import Dataset, Loader
-from tinyslim.files import write_text_atomically
 from tinyslim.nn import Module
-from tinyslim.train import (
-    Batch,
-    Progress,
-    TrainingDivergedError,
-    canonical,
-    data_digest,
-    evaluate,
-    model_digest,
-    train_epoch,
-)
+from tinyslim.train import Progress, TrainingDivergedError, canonical, data_digest, model_digest
 
-from .checkpoint import read_checkpoint, write_checkpoint
+from .checkpoint import write_checkpoint
 from .config import Config, read_config
 from .context import Context
+from .epoch import run_epoch
 from .finish import Result, finish
 from .fitting import check_fit
-from .folder import CHECKPOINT, folder_to_resume, fresh_folder, sweep
+from .folder import CHECKPOINT
+from .hooks import Hooks
 from .identity import flat
 from .measure import table, verdict
+from .opening import how_to_go_on, open_run
 from .plan import plan
 from .rates import schedule
-from .strategy import Strategy
 
 
 class Compressor:
@@ -52,6 +44,9 @@ class Compressor:
         For strategies that distil.
     executor : concurrent.futures.Executor, optional
         For strategies that measure many networks; the numbers are those of one process.
+    callbacks : iterable, optional
+        Functions named after a hook (``def on_epoch_end(context)``), and objects with such methods: called after the
+        strategies, with a context that they can only look at.
     resume : bool
         Go on from the checkpoint in `out`, to the same numbers as a run that was never stopped.
     quiet : bool
@@ -63,6 +58,8 @@ class Compressor:
         With everything that is wrong with the config, a line each.
     ValueError
         When model and data don't fit.
+    TypeError
+        When a callback has no hook.
 
     Examples
     --------
@@ -75,7 +72,7 @@ class Compressor:
     >>> compressor = tinyslim.Compressor(model, pixels, pixels, config, out=tempfile.mkdtemp(), quiet=True)
     >>> result = compressor.run()
     >>> result.program.kind, sorted(path.name for path in result.out.glob("*.npz"))
-    ('int8', ['model.npz', 'program.npz'])
+    ('int8', ['best.npz', 'model.npz', 'program.npz'])
     """
 
     def __init__(
@@ -87,10 +84,12 @@ class Compressor:
         out=None,
         teacher: Module | None = None,
         executor: Executor | None = None,
+        callbacks: Iterable = (),
         resume: bool = False,
         quiet: bool = False,
     ):
         self.config: Config = read_config(config)
+        self.hooks = Hooks(self.config.strategies, callbacks)
         self.train_set, self.test_set, self.teacher, self.executor = train_data, test_data, teacher, executor
         self.wish = Path(out) if out is not None else Path("runs", self.config.name)
         self.resume, self.quiet = resume, quiet
@@ -101,7 +100,11 @@ class Compressor:
         check_fit(self.original, self.example, train_data, test_data)
 
     def run(self) -> Result:
-        """Train, freeze, measure; leaves program.npz, model.npz, metrics.json, config.json, compression.png in `out`.
+        """Train, freeze, measure, and leave it all in `out`.
+
+        The files are program.npz; model.npz, what it was frozen from; best.npz, the model of the epoch that did best on
+        the test images since the last cut or quantisation (what they chose they can no longer judge, so it is not the
+        result); metrics.json, config.json, report.html, compression.png.
 
         Raises
         ------
@@ -112,18 +115,18 @@ class Compressor:
         """
         with Progress(self.config.settings.epochs, self.quiet) as progress:
             context = self._context(progress)
-            self._call("on_compression_begin", context)
-            context.folder = out = self._open(context)
+            self.hooks("on_compression_begin", context)
+            context.folder = out = open_run(self.wish, self.resume, self.config, context, self.identity)
             context.say(plan(self.config, context, self.train_set, out))
             try:
                 while context.epoch < self.config.settings.epochs:
-                    self._epoch(context, progress)
+                    run_epoch(context, self.hooks, progress)
                     write_checkpoint(out / CHECKPOINT, context, self.identity)
                 context.model.eval()
-                self._call("on_compression_end", context)
+                self.hooks("on_compression_end", context)
                 return self._finish(context, out, progress)
             except KeyboardInterrupt:
-                raise KeyboardInterrupt(_how_to_go_on(context.epoch, out)) from None
+                raise KeyboardInterrupt(how_to_go_on(context.epoch, out)) from None
             except TrainingDivergedError as error:
                 kept = f"; the checkpoint after epoch {context.epoch} is kept in {out}" if context.epoch else ""
                 raise TrainingDivergedError(f"{error}{kept}") from None
@@ -159,78 +162,12 @@ class Compressor:
             objects={strategy.name: {} for strategy in self.config.strategies},
         )
 
-    def _call(self, hook: str, context: Context) -> None:
-        """Call a hook of every strategy, in order; errors name the strategy."""
-        for strategy in self.config.strategies:
-            _call_one(strategy, hook, context)
-
-    def _open(self, context: Context) -> Path:
-        """The folder of this run; with `resume` its checkpoint is read into `context`."""
-        stopped = folder_to_resume(self.wish)
-        if self.resume and stopped is not None:
-            sweep(stopped)
-            read_checkpoint(stopped / CHECKPOINT, context, self.identity)
-            where = f"after epoch {context.epoch}" if context.epoch else "before epoch 1"
-            context.say(f"resuming {where} from {stopped / CHECKPOINT}")
-            return stopped
-        out = fresh_folder(self.wish)
-        if self.resume:
-            context.say(f"there is no checkpoint to resume from in {self.wish}: starting afresh, in {out}")
-        elif stopped is not None:
-            context.say(f"{stopped} holds a run that was stopped; --resume (resume=True) would go on with it")
-        write_text_atomically(out / "config.json", self.config.as_json() + "\n")
-        # What strategies find out before the first epoch may take hours: a kill there must find its way back, too.
-        write_checkpoint(out / CHECKPOINT, context, self.identity)
-        return out
-
-    def _epoch(self, context: Context, progress: Progress) -> None:
-        start = time.perf_counter()
-        settings = self.config.settings
-        context.reset_loss()
-        entry = self._begin(context)
-        context.between_epochs = False
-        entry |= self._train(context, progress)
-        context.between_epochs = True
-        last = context.epoch + 1 == settings.epochs
-        if settings.eval_epoch and (last or (context.epoch + 1) % settings.eval_epoch == 0):
-            entry |= evaluate(context.model, self.test_set)
-        context.history.append({"epoch": context.epoch + 1, **entry, "seconds": time.perf_counter() - start})
-        self._call("on_epoch_end", context)
-        progress.epoch(context.history[-1])
-        context.epoch += 1
-
-    def _begin(self, context: Context) -> dict:
-        """Let the strategies begin the epoch; tells what a cut left of top-1 before any training mends it."""
-        left = {}
-        for strategy in self.config.strategies:
-            model = context.model
-            _call_one(strategy, "on_epoch_begin", context)
-            # Fake quantisers have no ranges to be tested with before their first batch.
-            if context.model is not model and not strategy.quantizes and self.config.settings.eval_epoch:
-                left = {"top1_after_cut": evaluate(context.model, self.test_set)["top1"]}
-                context.say(f"{strategy.name}: test top-1 {left['top1_after_cut']:.2%}, before training mends it")
-        return left
-
-    def _train(self, context: Context, progress: Progress) -> dict:
-        def loss(model, images, labels):
-            self._call("on_batch_begin", context)
-            return context.loss(model, images, labels)
-
-        def on_batch(batch: Batch) -> None:
-            context.batch = batch
-            progress.batch(batch)
-            self._call("on_batch_end", context)
-
-        return train_epoch(
-            context.model, context.optimizer, context.schedule, context.loader, context.epoch, loss, on_batch
-        )
-
     def _finish(self, context: Context, out: Path, progress: Progress) -> Result:
         context.say(f"measuring both Programs on {len(self.test_set):,} test images")
         result = finish(self.config, context, out)
         if not self.quiet:
             progress.console.print(table(result.metrics))
-        context.say(f"{verdict(result.metrics)}\nprogram.npz, model.npz, metrics.json and compression.png are in {out}")
+        context.say(f"{verdict(result.metrics)}\nprogram.npz, model.npz, metrics.json and report.html are in {out}")
         return result
 
     @cached_property
@@ -243,15 +180,3 @@ class Compressor:
             "test_data": data_digest(self.test_set),
             "teacher": None if self.teacher is None else model_digest(self.teacher, self.example),
         }
-
-
-def _call_one(strategy: Strategy, hook: str, context: Context) -> None:
-    try:
-        getattr(strategy, hook)(context)
-    except ValueError as error:
-        raise ValueError(f"strategies.{strategy.name}: {error}") from error
-
-
-def _how_to_go_on(finished: int, out: Path) -> str:
-    where = f"after epoch {finished}" if finished else "before epoch 1"
-    return f"the same command with --resume (resume=True) goes on {where}, in {out}"

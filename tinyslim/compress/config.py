@@ -12,6 +12,7 @@ from pathlib import Path
 from . import recipes
 from .checking import ConfigError, checked, nearest, refuse_unknown
 from .order import order_problems
+from .plugins import load_plugin
 from .settings import CompressorSettings
 from .strategy import STRATEGIES, Strategy
 
@@ -55,7 +56,8 @@ def read_config(source, overrides: Iterable[tuple[str, object]] = ()) -> Config:
     Parameters
     ----------
     source : str, Path, dict or Config
-        A recipe's name, a path to a TOML (or JSON) file, or a dict of the same shape.
+        A recipe's name, a path to a TOML (or JSON) file, or a dict of the same shape. The Python files that it names in
+        ``compressor.plugins`` are run.
     overrides
         Dotted keys and values that take the place of the source's: ``("strategies.prune.target_ratio", 0.6)``.
 
@@ -76,6 +78,7 @@ def read_config(source, overrides: Iterable[tuple[str, object]] = ()) -> Config:
     problems: list[str] = []
     table = _overridden(table, overrides, problems)
     refuse_unknown(where, "", table, ("compressor", "strategies"), problems)
+    _load_plugins(where, _folder(source), table.get("compressor"), problems)
     settings = checked(where, "compressor", CompressorSettings, table.get("compressor", {}), {}, problems)
     strategies = tuple(_strategies(where, table.get("strategies", {}), problems))
     if settings is not None:
@@ -108,6 +111,24 @@ def _load(source) -> tuple[str, str, dict]:
     if not isinstance(table, dict):
         raise ConfigError([f"{path}: must hold the tables compressor and strategies"])
     return path.stem, str(source) if path.suffix != ".toml" or path.parent != recipes.FOLDER else f"{path.name}", table
+
+
+def _folder(source) -> Path:
+    """What paths in a config are relative to."""
+    return Path(source).parent if isinstance(source, str | Path) else Path()
+
+
+def _load_plugins(where: str, folder: Path, table, problems: list[str]) -> None:
+    """Run the Python files that a config names, and let it name them absolutely."""
+    files = table.get("plugins") if isinstance(table, dict) else None
+    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+        return  # None, or wrong: the table's own check tells that
+    for file in files:
+        try:
+            load_plugin(folder / file)
+        except ValueError as error:
+            problems.append(f"{where}: compressor.plugins (={file!r}): {error}")
+    table["plugins"] = [str((folder / file).resolve()) for file in files]
 
 
 def _overridden(table: dict, overrides: Iterable[tuple[str, object]], problems: list[str]) -> dict:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyslim.autograd import Tensor
 from tinyslim.data import Dataset, Loader
 from tinyslim.graph import GraphModule
 from tinyslim.nn import Module
@@ -42,7 +43,9 @@ class Context:
         Where the run leaves its files: a strategy that works for long keeps what it has found there, and a resumed run
         finds it. None until the first epoch.
     optimizer : Optimizer
-        Always that of `model`.
+        Always that of `model`, and of what is trained beside it.
+    beside : dict of dict of Tensor
+        By the strategies' names: what the optimizer moves though it is no part of the model; see `train_beside`.
     schedule : Schedule
         The learning rate by the number of the step.
     loss : Loss
@@ -52,6 +55,9 @@ class Context:
         The last one that was trained on.
     history : list of dict
         One entry a finished epoch.
+    best : dict or None
+        ``epoch`` (from 1) and ``top1`` of the model in best.npz: the best on the test images since the model was last
+        replaced, for a network before a cut, or before it was quantised, is another.
     state : dict of dict
         By the strategies' names: numbers, strings, lists of them and arrays, saved in every checkpoint.
     objects : dict of dict
@@ -78,13 +84,36 @@ class Context:
     epoch: int = 0
     batch: Batch | None = None
     history: list[dict] = field(default_factory=list)
+    best: dict | None = None
     state: dict[str, dict] = field(default_factory=dict)
     objects: dict[str, dict] = field(default_factory=dict)
+    beside: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     between_epochs: bool = True
 
     def __post_init__(self):
-        self.optimizer: Optimizer = self.settings.optimizer(self.model)
+        self.renew_optimizer()
         self.reset_loss()
+
+    def renew_optimizer(self) -> None:
+        """Begin with an optimizer whose buffers are empty."""
+        self.optimizer: Optimizer = self.settings.optimizer(self.model)
+        self.optimizer.exchange(self._trained())
+
+    def train_beside(self, name: str, parameters: dict[str, Tensor]) -> None:
+        """Let the optimizer move `parameters`, too, from this step on; they are saved in checkpoints, not in the model.
+
+        Parameters
+        ----------
+        name : str
+            Of the strategy; what it gave before, and gives no more, is no longer trained.
+        parameters : dict of Tensor
+            By name. After a resume they lie in ``context.beside[name]`` as they were.
+        """
+        self.beside[name] = dict(parameters)
+        self.optimizer.exchange(self._trained())
+
+    def _trained(self) -> list[Tensor]:
+        return [*self.model.parameters(), *(p for own in self.beside.values() for p in own.values())]
 
     def reset_loss(self) -> None:
         """Let the loss be that of the labels again."""
@@ -103,4 +132,5 @@ class Context:
                 "the model can be replaced before or after the batches of an epoch, not between two of them"
             )
         self.model = canonical(model, self.example)
-        self.optimizer = self.settings.optimizer(self.model)
+        self.renew_optimizer()
+        self.best = None

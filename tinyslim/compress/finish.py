@@ -18,6 +18,7 @@ from .config import Config
 from .context import Context
 from .folder import CHECKPOINT, METRICS
 from .measure import measure
+from .run_page import run_page
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,19 @@ def finish(config: Config, context: Context, out: Path) -> Result:
 
     metrics.json comes last but for the checkpoint's end: a folder with it is a finished run.
     """
-    program, metrics = measure(context.original, context.model, context.example, context.test_set)
+    measured = measure(context.original, context.model, context.example, context.test_set)
+    program, metrics = measured.programs[1], measured.metrics
     metrics |= {
         "recipe": config.name,
         "strategies": {name: _without_arrays(state) for name, state in context.state.items()},
+        "best": context.best,
         "seconds": sum(entry["seconds"] for entry in context.history),
         "history": context.history,
     }
     program.save(out / "program.npz")
     save(context.model, out / "model.npz")
     save_compression_figure(metrics, context.history, out / "compression.png")
+    run_page(config, context, measured, out).save(out / "report.html")
     write_text_atomically(out / METRICS, json.dumps(metrics, indent=1) + "\n")
     (out / CHECKPOINT).unlink(missing_ok=True)
     return Result(context.model, program, metrics, context.history, out)

@@ -7,10 +7,14 @@ from fnmatch import fnmatch
 from itertools import count
 from pathlib import Path
 
-CHECKPOINT, METRICS = "checkpoint.npz", "metrics.json"
+CHECKPOINT, BEST, METRICS = "checkpoint.npz", "best.npz", "metrics.json"
 PICTURES = ("compression.png", "widths*.png", "sensitivity*.png", "search*.png")
 #: Every file of a run, as patterns: with several cuts there are several of a kind.
-MADE = (CHECKPOINT, METRICS, "program.npz", "model.npz", "config.json", "sensitivity*.json", "search*.jsonl", *PICTURES)
+MADE = (
+    *(CHECKPOINT, BEST, METRICS, "program.npz", "model.npz", "config.json", "report.html"),
+    *("sensitivity*.json", "search*.jsonl"),
+    *PICTURES,
+)
 
 
 def fresh_folder(wish: Path) -> Path:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from .config import Config
+from .plugins import file_digest
 
 
 def flat(config: Config) -> dict:
@@ -13,4 +15,8 @@ def flat(config: Config) -> dict:
     values = {f"compressor.{key}": value for key, value in whole["compressor"].items()}
     for name, table in whole["strategies"].items():
         values |= {f"strategies.{name}.{key}": value for key, value in table.items()}
+    # What a plugin does is its source, wherever the file lies.
+    values["compressor.plugins"] = [
+        f"{Path(file).name}, sha256 {file_digest(file)}" for file in config.settings.plugins
+    ]
     return values | {"strategies": list(whole["strategies"])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,25 @@ from tinyslim.nn import Module
 from tinyslim.train import in_top, predict, scores, top1_difference
 
 
-def measure(original: Module, model: Module, example: np.ndarray, test_set) -> tuple[deploy.Program, dict]:
+class Measured(NamedTuple):
+    """Both Programs, before and after, their logits on the test set, and the numbers.
+
+    Attributes
+    ----------
+    programs : pair of Program
+    logits : pair of numpy.ndarray
+        (n, classes) each.
+    metrics : dict
+        ``before`` and ``after``, each with top1, top5, params, flops, bytes, latency_ms; ``size_reduction`` and
+        ``flops_reduction``, shares; ``difference``, that of top-1 with its 95 % interval and McNemar's p.
+    """
+
+    programs: tuple[deploy.Program, deploy.Program]
+    logits: tuple[np.ndarray, np.ndarray]
+    metrics: dict
+
+
+def measure(original: Module, model: Module, example: np.ndarray, test_set) -> Measured:
     """Freeze both models and compare their Programs, on uint8 images, the whole test set.
 
     Parameters
@@ -21,17 +40,9 @@ def measure(original: Module, model: Module, example: np.ndarray, test_set) -> t
     example : numpy.ndarray
         One normalised image.
     test_set : Dataset
-
-    Returns
-    -------
-    Program
-        That of `model`.
-    dict
-        ``before`` and ``after``, each with top1, top5, params, flops, bytes, latency_ms; ``size_reduction`` and
-        ``flops_reduction``, shares; ``difference``, that of top-1 with its 95 % interval and McNemar's p.
     """
-    programs = [lower.freeze(one, example, test_set.classes) for one in (original, model)]
-    logits = [predict(program, test_set) for program in programs]
+    programs = tuple(lower.freeze(one, example, test_set.classes) for one in (original, model))
+    logits = tuple(predict(program, test_set) for program in programs)
     right = [in_top(answer, test_set.labels, 1) for answer in logits]
     # One right after the other: what else the machine does then hits both.
     latencies = [deploy.latency(program, test_set.images[:1]) for program in programs]
@@ -39,7 +50,7 @@ def measure(original: Module, model: Module, example: np.ndarray, test_set) -> t
         _column(one, example, program, scores(answer, test_set.labels), latency)
         for one, program, answer, latency in zip((original, model), programs, logits, latencies, strict=True)
     )
-    return programs[1], {
+    metrics = {
         "before": before,
         "after": after,
         "size_reduction": 1 - after["bytes"] / before["bytes"],
@@ -49,6 +60,7 @@ def measure(original: Module, model: Module, example: np.ndarray, test_set) -> t
         "kind": programs[1].kind,
         "threads": latencies[1].threads,
     }
+    return Measured(programs, logits, metrics)
 
 
 def _column(model: Module, example: np.ndarray, program: deploy.Program, score: dict, latency: deploy.Latency) -> dict:
@@ -74,6 +86,16 @@ _ROWS = (
 )
 
 
+def rows(metrics: dict) -> list[tuple[str, str, str, str]]:
+    """The closing table: its headings, and a row for each number."""
+    made = [("", "before: float32", f"after: {metrics['kind']}", "change")]
+    for key, heading, form, is_ratio in _ROWS:
+        before, after = metrics["before"][key], metrics["after"][key]
+        change = f"{after / before - 1:+.1%}" if is_ratio else f"{100 * (after - before):+.2f} points"
+        made.append((heading, form.format(before), form.format(after), change))
+    return made
+
+
 def table(metrics: dict):
     """The closing table, for rich to print."""
     from rich.table import Table
@@ -81,10 +103,8 @@ def table(metrics: dict):
     made = Table("", "before", "after", "change", title=f"before: float32 Program, after: {metrics['kind']} Program")
     for column in made.columns[1:]:
         column.justify = "right"
-    for key, heading, form, is_ratio in _ROWS:
-        before, after = metrics["before"][key], metrics["after"][key]
-        change = f"{after / before - 1:+.1%}" if is_ratio else f"{100 * (after - before):+.2f} points"
-        made.add_row(heading, form.format(before), form.format(after), change)
+    for row in rows(metrics)[1:]:
+        made.add_row(*row)
     return made
 
 

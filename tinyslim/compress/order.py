@@ -11,9 +11,15 @@ def order_problems(strategies: Sequence[Strategy], epochs: int) -> list[str]:
     """What is wrong with the epochs of `strategies`, a line each; nothing if they can work.
 
     Each needs epochs that exist. Nothing may replace a model that trains with rounding: its grids, and the weights that
-    got used to them, would be lost.
+    got used to them, would be lost. Two that cut the model over the same epochs would each reckon with what the other
+    leaves. Losses add up: strategies that distil may share epochs with each other and with all others.
     """
-    return [*_ranges(strategies, epochs), *_after_quantization(strategies, epochs), *_restarts(strategies)]
+    return [
+        *_ranges(strategies, epochs),
+        *_after_quantization(strategies, epochs),
+        *_shared(strategies, epochs),
+        *_restarts(strategies),
+    ]
 
 
 def _ranges(strategies: Sequence[Strategy], epochs: int) -> Iterator[str]:
@@ -44,6 +50,26 @@ def _after_quantization(strategies: Sequence[Strategy], epochs: int) -> Iterator
                 f"strategies.{strategy.name} {what} in epoch {late[0]}, after strategies.{other} began to quantise it "
                 f"in epoch {begin}: quantisation comes once, and last"
             )
+
+
+def _shared(strategies: Sequence[Strategy], epochs: int) -> Iterator[str]:
+    """A strategy that replaces the model owns the epochs from the first in which it does so to the last."""
+    spans: list[tuple[str, int, int]] = []
+    for strategy in strategies:
+        own = strategy.replacing(epochs)
+        if not own or strategy.quantizes:
+            continue
+        for name, first, last in spans:
+            if own[0] <= last and first <= own[-1]:
+                yield (
+                    f"strategies.{strategy.name} changes the model in {_told(own[0], own[-1])}, and so does "
+                    f"strategies.{name} in {_told(first, last)}: one must have ended before the other begins"
+                )
+        spans.append((strategy.name, own[0], own[-1]))
+
+
+def _told(first: int, last: int) -> str:
+    return f"epoch {first}" if first == last else f"epochs {first} to {last}"
 
 
 def _restarts(strategies: Sequence[Strategy]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -90,7 +91,11 @@ class SensitivePruneStrategy(PruningStrategy):
             {
                 "baseline": sensitivity.baseline,
                 "level": plan.level,
-                "losses": {name: list(map(float, group.losses)) for name, group in sensitivity.groups.items()},
+                "ratios": plan.ratios,
+                "groups": {
+                    name: {"width": group.width, "measurements": [asdict(one) for one in group.measurements]}
+                    for name, group in sensitivity.groups.items()
+                },
             },
         ]
         return plan

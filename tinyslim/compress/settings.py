@@ -33,6 +33,8 @@ class CompressorSettings(BaseModel):
     seed: int = Field(0, ge=0)
     #: The model is tested after every so many epochs; 0: at the end only.
     eval_epoch: int = Field(1, ge=0)
+    #: Python files that register strategies of one's own; paths are relative to the config's folder.
+    plugins: list[str] = []
 
     def optimizer(self, model: Module) -> optim.SGD:
         """SGD over the parameters of `model`, its buffers empty."""

@@ -2,6 +2,7 @@
 
 from .float_ops import FLOAT_OPS
 from .int8_ops import INT8_OPS
+from .layer_timing import OpTime, latency_by_op
 from .multipliers import add_multipliers, multiplier
 from .onnx_export import export_onnx, onnx_bytes
 from .onnx_graph import MissingPackage, onnx_package

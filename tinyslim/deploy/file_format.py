@@ -45,12 +45,15 @@ def encode(program) -> bytes:
 
 def decode(contents: bytes, build: Callable):
     """The program in a file's bytes, made by `build(header, ops)`; raises one of `UNREADABLE`."""
-    members = read_members(contents)
-    header = json.loads(members.pop("header").tobytes())
-    if header.get("version") != VERSION:
-        raise ValueError(f"its version is {header.get('version')!r}, this tinyslim reads {VERSION}")
-    stated = header.pop("digest")
-    if set(members) != set(STORES[header["kind"]]) or stated != contents_digest(header, members):
+    with zipfile.ZipFile(io.BytesIO(contents)) as archive:
+        header = json.loads(read_member(archive, "header", "|u1").tobytes())
+        check_version(header)
+        stated = header.pop("digest")
+        expected = [f"{name}.npy" for name in ("header", *STORES[header["kind"]])]
+        if sorted(archive.namelist()) != sorted(expected):
+            raise ValueError(f"it holds {', '.join(archive.namelist())}, expected {', '.join(expected)}")
+        members = {name: read_member(archive, name, dtype) for name, dtype in STORES[header["kind"]].items()}
+    if stated != contents_digest(header, members):
         raise ValueError("its digest does not fit its contents: it was edited or damaged")
     ops = [take_op(header["kind"], op, members) for op in header["ops"]]
     if any(len(store) for store in members.values()):
@@ -126,20 +129,26 @@ def array_file(array: np.ndarray) -> bytes:
     return preamble + array.tobytes()
 
 
-def read_members(contents: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an .npz, in which nothing is compressed and each claim is held against the bytes there."""
-    stores = {name: dtype for store in STORES.values() for name, dtype in store.items()}
-    dtypes = {f"{name}.npy": dtype for name, dtype in {"header": "|u1", **stores}.items()}
-    members = {}
-    with zipfile.ZipFile(io.BytesIO(contents)) as archive:
-        for member in archive.infolist():
-            if member.filename not in dtypes or member.compress_type != zipfile.ZIP_STORED:
-                raise ValueError(f"it holds {member.filename!r}, expected {', '.join(dtypes)}, uncompressed")
-            if member.file_size > len(contents):
-                raise ValueError(f"{member.filename} claims {member.file_size} bytes of a file of {len(contents)}")
-            array = read_array(archive.read(member), dtypes[member.filename])
-            members[member.filename.removesuffix(".npy")] = array
-    return members
+def check_version(header: dict) -> None:
+    """Refuse what another tinyslim wrote: the header is the one part that all versions can read."""
+    version = header["version"]
+    if version != VERSION:
+        reason = "a newer tinyslim wrote it" if isinstance(version, int) and version > VERSION else "there is none such"
+        raise ValueError(f"its version is {version!r}, this tinyslim reads {VERSION}: {reason}")
+
+
+def read_member(archive: zipfile.ZipFile, name: str, dtype: str) -> np.ndarray:
+    """One array of an .npz, not compressed; its claims are held against the bytes that are there.
+
+    A compressed one could unfold to any size. Members may overlap in a forged archive, so each could be as large as all
+    of it, but not larger.
+    """
+    member = archive.getinfo(f"{name}.npy")
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{member.filename} is compressed")
+    if not 0 <= member.file_size == member.compress_size <= len(archive.fp.getbuffer()):
+        raise ValueError(f"{member.filename} claims {member.file_size} bytes, more than the file has")
+    return read_array(archive.read(member), dtype)
 
 
 def read_array(raw: bytes, dtype: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The proof that an int8 layer's sums fit into int32, whatever its input."""
+"""The proof that an int8 op's sums fit into int32, whatever its input."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ def check_rescaling(op) -> None:
     With a in 0 … 255 a channel's sum Σ (a − Z)·w + bias is largest where a is 255 under positive and 0 under negative
     weights, least the other way round. Inside int32, sum·m + 2^(s−1) stays inside int64.
     """
-    weight, bias = op.arrays["weight"].astype(np.int64), op.arrays["bias"].astype(np.int64)
+    weight, bias = op.arrays["weight"], op.arrays["bias"].astype(np.int64)
     axes = tuple(range(weight.ndim - 1))
     zero_point = op.attributes["input_zero_point"]
-    up, down = np.maximum(weight, 0).sum(axes), np.minimum(weight, 0).sum(axes)
+    up, down = (bound(weight, 0).sum(axes, np.int64) for bound in (np.maximum, np.minimum))
     most, least = bias + up * (255 - zero_point) - down * zero_point, bias + down * (255 - zero_point) - up * zero_point
     if most.max() >= 2**31 or least.min() < -(2**31):
         raise ValueError(f"sums from {least.min()} to {most.max()} must fit into int32")
@@ -24,3 +24,9 @@ def check_rescaling(op) -> None:
             raise ValueError(f"`multiplier` (={multiplier.min()}) must be at least 2^30")
         if not 1 <= shift.min() <= shift.max() <= 62:
             raise ValueError(f"`shift` (={shift.min()} … {shift.max()}) must be from 1 to 62")
+
+
+def check_mean(count: int) -> None:
+    """The sum of `count` bytes fits into int32."""
+    if count * 255 >= 2**31:
+        raise ValueError(f"a mean of {count} bytes must be one of at most {(2**31 - 1) // 255}: its sum is an int32")

@@ -1,8 +1,9 @@
 """The op kinds of an int8 Program: what each computes on bytes, and the layer of a plan that does the same.
 
 A byte q of a value with `scale` and `zero_point` stands for scale·(q − zero_point). Scales are no part of the ops: each
-multiplier·2^−shift is already the quotient of the scales on either side of its op. `run` goes through the table of
-kernels, one call an op; `plan` adds the op to a plan that runs all of them in one call.
+multiplier·2^−shift is already the quotient of the scales on either side of its op. All the rules are on one page in
+`integer_specification.md`, beside this file. `run` goes through the table of kernels, one call an op; `plan` adds the
+op to a plan that runs all of them in one call.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import numpy as np
 
 from . import kinds
-from .headroom import check_rescaling
+from .headroom import check_mean, check_rescaling
 from .kinds import REQUIRED, OpKind, Spec, frozen
 
 #: The constants of an output channel, and where its bytes lie.
@@ -200,6 +201,7 @@ class AvgPool2d(ByteKind):
     attributes = frozen(multiplier=REQUIRED, shift=REQUIRED, input_zero_point=0, zero_point=0, **MaxPool2d.attributes)
 
     def output(self, op, inputs):
+        check_mean(op.attributes["size"] ** 2)
         return Spec(kinds.pool_output(op, inputs), "uint8")
 
     def run(self, op, table, x):
@@ -216,7 +218,9 @@ class GlobalAvgPool2d(ByteKind):
     attributes = frozen(multiplier=REQUIRED, shift=REQUIRED, input_zero_point=0, zero_point=0)
 
     def output(self, op, inputs):
-        return Spec(kinds.image(inputs)[2:], "uint8")
+        height, width, channels = kinds.image(inputs)
+        check_mean(height * width)
+        return Spec((channels,), "uint8")
 
     def run(self, op, table, x):
         return table.global_avg_pool2d_int8(x, **op.attributes)

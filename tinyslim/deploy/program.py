@@ -5,7 +5,8 @@ Build one op by op with `Builder`, or load one; `run` it, `save` it, print its `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -68,10 +69,14 @@ class Program:
         TypeError, ValueError
             If x has another dtype or shape, or is uint8 in a program without preprocessing.
         """
-        x = self._check(x)
+        x = self.check_input(x)
         if kernels.is_swapped():
             return runtime.run_by_ops(self, x, kernels)
         return self._runner.run(x)
+
+    def beginning(self, count: int, dtype) -> Callable[[np.ndarray], object]:
+        """A function that runs only the first `count` ops on images of `dtype`: for looking where time goes."""
+        return self._runner.beginning(count, dtype)
 
     def op_kind(self, op: Op) -> OpKind:
         """The entry of the op table that says what `op` does."""
@@ -115,7 +120,8 @@ class Program:
     def _runner(self):
         return runtime.RUNNERS[self.kind](self)
 
-    def _check(self, x: np.ndarray) -> np.ndarray:
+    def check_input(self, x: np.ndarray) -> np.ndarray:
+        """`x`, if it is something that the program takes; raises what `run` documents."""
         if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.uint8):
             found = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
             raise TypeError(f"`x` (={found}) must be an array of float32, or of uint8 images")
@@ -160,6 +166,10 @@ class Builder:
         return Program(self.kind, self.input_shape, self.ops, self.preprocessing, self.classes)
 
 
+#: Letters that an error tells about a bad file.
+LONGEST_REASON = 400
+
+
 def load(path) -> Program:
     """Read a program that `Program.save` wrote.
 
@@ -174,7 +184,11 @@ def load(path) -> Program:
     try:
         return file_format.decode(contents, build_from_header)
     except file_format.UNREADABLE as error:
-        raise ValueError(f"{path} is not a tinyslim program: {error}") from None
+        reason = (
+            error if isinstance(error, (ValueError, zipfile.BadZipFile)) else f"its header makes no sense ({error})"
+        )
+        # An error may repeat what it found, which is up to the whole file.
+        raise ValueError(f"{path} is not a tinyslim program: {str(reason)[:LONGEST_REASON]}") from None
 
 
 def build_from_header(header: dict, ops: list[tuple]) -> Program:
@@ -184,7 +198,7 @@ def build_from_header(header: dict, ops: list[tuple]) -> Program:
 
 def reference_run(program: Program, x: np.ndarray) -> np.ndarray:
     """Run a program through the plain twins of the kernels, in NumPy int64: what `run` must give, to the last byte."""
-    return runtime.run_by_ops(program, program._check(x), kernels.reference)
+    return runtime.run_by_ops(program, program.check_input(x), kernels.reference)
 
 
 def check_shape(shape) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -52,8 +52,11 @@ class FloatRunner:
 
     def __init__(self, program):
         self.program = program
-        planner = planner_float.Planner(program.input_shape)
-        self._plan = planner.finish(add_ops(program, program.ops, planner, [planner.image]))
+        self._plan = self._beginning(len(program.ops))
+
+    def _beginning(self, count: int):
+        planner = planner_float.Planner(self.program.input_shape)
+        return planner.finish(add_ops(self.program, self.program.ops[:count], planner, [planner.image]))
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """The logits of checked images."""
@@ -63,6 +66,11 @@ class FloatRunner:
         for part in slices(self.program, len(x)):
             outputs[part] = self._plan.run(normalized(self.program, x[part], kernels))
         return outputs
+
+    def beginning(self, count: int, dtype) -> Callable[[np.ndarray], object]:
+        """A function that runs the first `count` ops on images."""
+        plan = self._beginning(count)
+        return lambda x: plan.run(normalized(self.program, x, kernels))
 
 
 def add_ops(program, ops, planner, values: list):
@@ -83,27 +91,38 @@ class Int8Runner:
         plan = self._byte_plan if x.dtype == np.uint8 else self._float_plan
         return plan.run(x).reshape(len(x), *self.program.specs[-1].shape)
 
+    def beginning(self, count: int, dtype) -> Callable[[np.ndarray], object]:
+        """A function that runs the first `count` ops on images of this dtype."""
+        read_input = self._read_bytes() if dtype == np.uint8 else self._read_floats()
+        return self._plan(read_input, count).run
+
     @cached_property
     def _float_plan(self):
-        scale, zero_point = self._first.values()
-        return self._plan(lambda planner: planner.quantize(scale, zero_point))
+        return self._plan(self._read_floats())
 
     @cached_property
     def _byte_plan(self):
+        return self._plan(self._read_bytes())
+
+    def _read_floats(self):
+        scale, zero_point = self._first.values()
+        return lambda planner: planner.quantize(scale, zero_point)
+
+    def _read_bytes(self):
         """A byte meets a table of 256 a channel: what normalising and quantising would make of it."""
         channels = self.program.input_shape[2]
         ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None], channels, axis=1).reshape(1, 256, 1, channels)
         levels = kernels.quantize(normalized(self.program, ramp, kernels), *self._first.values())
-        return self._plan(lambda planner: planner.lookup(levels.reshape(256, channels).T))
+        return lambda planner: planner.lookup(levels.reshape(256, channels).T)
 
     @property
     def _first(self) -> dict:
         return self.program.ops[0].attributes
 
-    def _plan(self, read_input):
+    def _plan(self, read_input, count: int | None = None):
         program = self.program
         planner = planner_int8.Planner(program.input_shape)
-        return planner.finish(add_ops(program, program.ops[1:], planner, [None, read_input(planner)]))
+        return planner.finish(add_ops(program, program.ops[1:count], planner, [None, read_input(planner)]))
 
 
 RUNNERS = {"float32": FloatRunner, "int8": Int8Runner}

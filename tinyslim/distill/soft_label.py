@@ -2,73 +2,90 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 import tinyslim.functional as F
 from tinyslim.autograd import Tensor
-from tinyslim.nn import Module
-from tinyslim.train import Loss, label_loss
 
-from .teacher import Teacher
+from .term import Answers, Term, check_number, check_shapes
 
 
-@dataclass(frozen=True)
-class SoftLabel:
-    """label_weight · base + weight · H(softmax(teacher/Tₜ), softmax(student/Tₛ)); a `train.Loss`.
+def soft_label_loss(
+    student: Tensor,
+    teacher: Tensor,
+    student_temperature: float = 1.0,
+    teacher_temperature: float = 1.0,
+    scale_by_temperature: bool = False,
+) -> Tensor:
+    """H(softmax(teacher/Tₜ), softmax(student/Tₛ)), averaged over the batch: two of (n, classes) → one number.
 
     Hinton, Vinyals, Dean 2015, §2. A wrong class that the teacher finds likely resembles the right one: that is what
-    the labels don't tell. Gradients shrink by Tₛ·Tₜ: multiply `weight` by it to keep their size, as the paper does.
+    the labels don't tell.
 
     Parameters
     ----------
-    teacher : Module
-        Another object than the student. It runs in eval mode, without a tape; images come to it normalised as it wants.
+    student, teacher : Tensor
+        Logits.
     student_temperature, teacher_temperature : float
         Above 1 they flatten the probabilities, so that the small ones count.
-    weight, label_weight : float
-        At least 0.
-    base : Loss
-        By default cross-entropy with the labels. Another `SoftLabel` here makes two teachers.
+    scale_by_temperature : bool
+        Multiply by Tₛ·Tₜ. Gradients shrink by that factor; with it they keep their size, as in the paper (T²).
+        PaddleSlim doesn't.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from tinyslim import distill, nn
-    >>> student, teacher = (nn.Sequential(nn.Flatten(), nn.Linear(4, 3, seed=seed)) for seed in (0, 1))
-    >>> images, labels = np.ones((2, 2, 2, 1), np.float32), np.array([0, 2])
-    >>> loss, logits = distill.SoftLabel(teacher, weight=0.5)(student, images, labels)
-    >>> loss.shape, logits.shape
-    ((), (2, 3))
+    >>> from tinyslim import Tensor, distill
+    >>> float(distill.soft_label_loss(Tensor([[0.0, 0.0]]), Tensor([[5.0, -5.0]])))  # log 2
+    0.6931471824645996
+    """
+    scale = student_temperature * teacher_temperature if scale_by_temperature else 1.0
+    return F.soft_cross_entropy(student, teacher, student_temperature, teacher_temperature) * scale
+
+
+@dataclass(frozen=True)
+class SoftLabelDistiller(Term):
+    """The student's logits against the teacher's: see `soft_label_loss`.
+
+    Parameters
+    ----------
+    student_feature_map, teacher_feature_map : str, optional
+        Paths of results of shape (n, classes) in the place of the logits.
+    student_temperature, teacher_temperature : float
+    scale_by_temperature : bool
+    distillation_loss_weight : float
+
+    Examples
+    --------
+    >>> from tinyslim import distill
+    >>> distill.SoftLabelDistiller(student_temperature=3.0, teacher_temperature=3.0).describe()
+    'SoftLabelDistiller (student temperature 3.0, teacher temperature 3.0)'
     """
 
-    teacher: Module
+    student_feature_map: str | None = None
+    teacher_feature_map: str | None = None
     student_temperature: float = 1.0
     teacher_temperature: float = 1.0
-    weight: float = 1.0
-    label_weight: float = 1.0
-    base: Loss = field(default_factory=label_loss)
+    scale_by_temperature: bool = False
 
     def __post_init__(self):
-        if not isinstance(self.teacher, Module):
-            raise TypeError(f"`teacher` (={self.teacher!r}) must be a Module")
-        for name in ("student_temperature", "teacher_temperature"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(f"`{name}` (={getattr(self, name)!r}) must be a finite number above 0")
-        for name in ("weight", "label_weight"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ValueError(f"`{name}` (={getattr(self, name)!r}) must be a finite number of at least 0")
+        super().__post_init__()
+        check_number(self, "student_temperature", above=0)
+        check_number(self, "teacher_temperature", above=0)
 
-    def __call__(self, model: Module, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
-        """The loss of `model` on a batch, and its logits."""
-        if model is self.teacher:
-            raise ValueError("`teacher` is the student itself: give a copy of it, or another network")
-        answer = Teacher(self.teacher).logits(images, model.preprocessing)
-        base, logits = self.base(model, images, labels)
-        if logits.shape != answer.shape:
-            raise ValueError(
-                f"the student's logits have shape {logits.shape}, the teacher's {answer.shape}: they must be equal"
-            )
-        soft = F.soft_cross_entropy(logits, answer, self.student_temperature, self.teacher_temperature)
-        return base * self.label_weight + soft * self.weight, logits
+    @property
+    def student_paths(self) -> tuple[str, ...]:
+        return () if self.student_feature_map is None else (self.student_feature_map,)
+
+    @property
+    def teacher_paths(self) -> tuple[str, ...]:
+        return () if self.teacher_feature_map is None else (self.teacher_feature_map,)
+
+    def loss(self, student: Answers, teacher: Answers, labels: np.ndarray) -> Tensor:
+        s = student.logits if self.student_feature_map is None else student.maps[self.student_feature_map]
+        t = teacher.logits if self.teacher_feature_map is None else teacher.maps[self.teacher_feature_map]
+        check_shapes(s, t, self.student_feature_map or "logits", self.teacher_feature_map or "logits")
+        return soft_label_loss(
+            s, t, self.student_temperature, self.teacher_temperature, self.scale_by_temperature
+        )  # fmt: skip

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from tinyslim.autograd import Tensor, no_grad
+from tinyslim.autograd import no_grad
 from tinyslim.data.dataset import Preprocessing
-from tinyslim.graph import evaluating
+from tinyslim.graph import evaluating, taps
 from tinyslim.nn import Module
+
+from .term import Answers
 
 
 class Teacher:
@@ -17,15 +21,17 @@ class Teacher:
     ----------
     model : Module
         Its `preprocessing` may differ from the student's; without one it takes images as they come.
+    paths : sequence of str
+        Modules whose results belong to its answers: see `graph.taps`.
     """
 
-    def __init__(self, model: Module):
+    def __init__(self, model: Module, paths: Iterable[str] = ()):
         if not isinstance(model, Module):
             raise TypeError(f"`teacher` (={model!r}) must be a Module")
-        self.model = model
+        self.model, self.paths = model, tuple(paths)
 
-    def logits(self, images: np.ndarray, preprocessing: Preprocessing | None) -> Tensor:
-        """What the teacher says, as a tensor through which no gradient flows: (n, h, w, c) → (n, classes).
+    def answer(self, images: np.ndarray, preprocessing: Preprocessing | None = None) -> Answers:
+        """What the teacher makes of images (n, h, w, c), as tensors through which no gradient flows.
 
         Parameters
         ----------
@@ -34,8 +40,9 @@ class Teacher:
         preprocessing : (mean, std) or None
             What the images were normalised with.
         """
-        with no_grad(), evaluating(self.model):
-            return self.model(renormalized(images, preprocessing, self.model.preprocessing)).detach()
+        with no_grad(), evaluating(self.model), taps(self.model, self.paths) as maps:
+            logits = self.model(renormalized(images, preprocessing, self.model.preprocessing))
+        return Answers(logits.detach(), {path: tensor.detach() for path, tensor in maps.items()})
 
 
 def renormalized(images: np.ndarray, made_with: Preprocessing | None, wanted: Preprocessing | None) -> np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 from tinyslim.autograd import OPERATIONS, Tensor
-from tinyslim.nn import Layer, Module
+from tinyslim.nn import Layer, Module, tell
 
-from .node import Constant, Graph, Node, Parameter
+from .node import Constant, Graph, Neighbour, Node, Parameter
 
 #: Operations that behave otherwise in training: a graph must call their layer, since it was traced in eval mode.
 NEED_A_LAYER = {"batch_norm", "dropout"}
@@ -30,6 +31,7 @@ def run_node(node: Node, values: dict, layers: dict, parameters: dict, attribute
         values[a] if isinstance(a, Node)
         else parameters[a.path] if isinstance(a, Parameter)
         else Tensor(a.array) if isinstance(a, Constant)
+        else layers[a.path] if isinstance(a, Neighbour)
         else None
         for a in node.arguments
     ]  # fmt: skip
@@ -51,7 +53,7 @@ class GraphModule(Module):
         values: dict[Node, Tensor] = {self.graph.input: x}
         last = self._last_uses()
         for node in self.graph.nodes[1:]:
-            values[node] = run_node(node, values, layers, parameters)
+            values[node] = tell(node, run_node(node, values, layers, parameters))
             for used in last[node]:
                 del values[used]
         return values[self.graph.output]
@@ -117,9 +119,7 @@ def copy_nodes(nodes: list[Node]) -> dict[Node, Node]:
     copies: dict[Node, Node] = {}
     for node in nodes:
         arguments = tuple(copies[a] if isinstance(a, Node) else a for a in node.arguments)
-        copies[node] = Node(
-            node.name, node.op, arguments, dict(node.attributes), node.module, node.shape, node.params, node.macs
-        )
+        copies[node] = replace(node, arguments=arguments, attributes=dict(node.attributes))
     return copies
 
 

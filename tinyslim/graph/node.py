@@ -15,6 +15,13 @@ class Parameter:
     path: str
 
 
+@dataclass(frozen=True)
+class Neighbour:
+    """An argument of a node that is another layer of the network, by its path: the node's layer reads its arrays."""
+
+    path: str
+
+
 @dataclass(frozen=True, eq=False)
 class Constant:
     """An argument of a node that is the same array for every image."""
@@ -33,7 +40,7 @@ class Node:
     op : str
         The operation: "conv2d", "add", …; "input" for the network's input.
     arguments : tuple
-        What goes in, in order: a Node, a Parameter, a Constant, or None for one left out.
+        What goes in, in order: a Node, a Parameter, a Constant, a Neighbour, or None for one left out.
     attributes : dict
         The operation's other arguments.
     module : str or None
@@ -42,6 +49,8 @@ class Node:
         Of the result, with the batch that was traced.
     params, macs : int
         Weights of this node, and multiplications with addition that it takes for one image.
+    returned_by : tuple of str
+        The paths of the modules above the layers that returned this very result, such as a whole block.
     """
 
     name: str
@@ -52,6 +61,7 @@ class Node:
     shape: tuple[int, ...] = ()
     params: int = 0
     macs: int = 0
+    returned_by: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -104,6 +114,10 @@ class Graph:
     def layer(self, node: Node):
         """The layer that `node` is a call of, or None."""
         return None if node.module is None else self.model.get(node.module)
+
+    def neighbour(self, node: Node):
+        """The other layer whose arrays that of `node` reads, or None."""
+        return next((self.model.get(a.path) for a in node.arguments if isinstance(a, Neighbour)), None)
 
     def tensor(self, node: Node, name: str, position: int):
         """A parameter of a node: attribute `name` of its layer, or its argument at `position`; None if it has none."""

@@ -32,9 +32,9 @@ MACS: dict[str, Callable[[Shape, Shape], int]] = {
 
 #: Operations whose multiplications are not counted, as in the papers: one or a few for each element.
 UNCOUNTED = {
-    "input", "batch_norm", "relu", "relu6", "sigmoid", "tanh", "exp", "log", "softmax", "log_softmax", "dropout",
-    "add", "subtract", "multiply", "divide", "negate", "power", "sum", "mean", "max_pool2d", "avg_pool2d",
-    "global_avg_pool2d", "flatten", "reshape", "transpose", "take", "concat", "fake_quant",
+    "input", "batch_norm", "relu", "relu6", "clip", "sigmoid", "tanh", "exp", "log", "softmax", "log_softmax",
+    "dropout", "add", "subtract", "multiply", "divide", "negate", "power", "sum", "mean", "max_pool2d", "avg_pool2d",
+    "global_avg_pool2d", "flatten", "reshape", "transpose", "take", "pad", "concat", "fake_quant", "learned_fake_quant",
 }  # fmt: skip
 
 

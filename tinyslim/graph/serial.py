@@ -10,7 +10,7 @@ from tinyslim.autograd import OPERATIONS, Tensor
 from tinyslim.nn import LAYERS, Layer
 
 from .module import GraphModule, place
-from .node import Constant, Graph, Node, Parameter
+from .node import Constant, Graph, Neighbour, Node, Parameter
 
 #: Rooms whose layers a file may name; they are imported when a file needs them.
 ROOMS = ("nn", "quant")
@@ -55,6 +55,7 @@ def _node_to_json(node: Node) -> dict:
         "shape": node.shape,
         "params": node.params,
         "macs": node.macs,
+        "returned_by": node.returned_by,
     }
 
 
@@ -86,6 +87,8 @@ def _argument_to_json(argument) -> dict | None:
         return {"parameter": argument.path}
     if isinstance(argument, Constant):
         return {"constant": argument.array.tolist(), "dtype": str(argument.array.dtype)}
+    if isinstance(argument, Neighbour):
+        return {"neighbour": argument.path}
     return None
 
 
@@ -136,9 +139,16 @@ def _node_from_json(entry: dict, nodes: dict[str, Node], layers: dict[str, Layer
     if entry["module"] is not None:
         attributes = layers[entry["module"]].attributes
     arguments = tuple(_argument_from_json(argument, nodes) for argument in entry["arguments"])
-    shape = tuple(entry["shape"])
     return Node(
-        entry["name"], entry["op"], arguments, attributes, entry["module"], shape, entry["params"], entry["macs"]
+        entry["name"],
+        entry["op"],
+        arguments,
+        attributes,
+        entry["module"],
+        tuple(entry["shape"]),
+        entry["params"],
+        entry["macs"],
+        tuple(entry.get("returned_by", ())),  # older files don't tell
     )
 
 
@@ -149,6 +159,8 @@ def _argument_from_json(argument: dict | None, nodes: dict[str, Node]):
         return nodes[argument["node"]]
     if "parameter" in argument:
         return Parameter(argument["parameter"])
+    if "neighbour" in argument:
+        return Neighbour(argument["neighbour"])
     return Constant(np.array(argument["constant"], argument["dtype"]))
 
 

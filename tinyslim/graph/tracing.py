@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
 from tinyslim.autograd import Recording, Tensor, record
-from tinyslim.nn import Call, Layer, Module
+from tinyslim.nn import Call, Layer, Module, listening
 
-from .node import Constant, Graph, Node, Parameter
+from .node import Constant, Graph, Neighbour, Node, Parameter
+from .places import numbered, outer_paths
 from .rules import MACS, check_known
 
 
@@ -46,10 +48,12 @@ def trace(model: Module, example) -> Graph:
     1: relu(0) → 5 × 5 × 4
     2: flatten(1) → 100
     """
-    with evaluating(model), record(Recording.EVERYTHING):
+    returned: list[tuple[object, Tensor]] = []
+    hear = listening(lambda place, tensor: returned.append((place, tensor)))
+    with evaluating(model), record(Recording.EVERYTHING), hear:
         start = Tensor(np.asarray(getattr(example, "data", example), _dtype(model)))
         result = model(start)
-    return _Reader(model, start).read(result)
+    return _Reader(model, start).read(result, returned)
 
 
 @contextmanager
@@ -80,7 +84,7 @@ class _Reader:
         self.nodes: dict[Tensor, Node] = {}
         self.names: dict[str, int] = {}
 
-    def read(self, result: Tensor) -> Graph:
+    def read(self, result: Tensor, returned: list[tuple[object, Tensor]]) -> Graph:
         tensors = made_from(result)
         if self.start not in tensors:
             raise ValueError(
@@ -91,6 +95,7 @@ class _Reader:
         for tensor in tensors:
             if tensor.op != "leaf" and tensor not in inner:
                 self.nodes[tensor] = self._node(tensor)
+        self._tell_who_returned(returned)
         return Graph(list(self.nodes.values()), self.nodes[result], self.model)
 
     def _node(self, tensor: Tensor) -> Node:
@@ -98,7 +103,8 @@ class _Reader:
         if call is None:
             where = ".".join(filter(None, [self.paths.get(id(c.module), "") for c in tensor.scope[-1:]]))
             check_known(tensor.op, where)
-            name, op, attributes, module = self._name(tensor.op), tensor.op, dict(tensor.attributes), None
+            op, attributes = _for_any_batch(tensor)
+            name, module = self._name(op), None
             arguments = tuple(self._argument(x) for x in tensor.inputs)
         else:
             module = self.paths[id(call.module)]
@@ -106,10 +112,19 @@ class _Reader:
             check_known(op, module)
             name = self._name(module or op)
             arguments = tuple(self.nodes[x] for x in outer_inputs(tensor, call) if x in self.nodes)
+            arguments += tuple(Neighbour(self.paths[id(module)]) for module in call.neighbours)
         node = Node(name, op, arguments, attributes, module, tensor.shape)
         node.params = self._params(node, call)
         node.macs = self._macs(node, tensor)
         return node
+
+    def _tell_who_returned(self, returned: list[tuple[object, Tensor]]) -> None:
+        """Give nodes the paths of the blocks whose results they are: the n-th call of one is called ``path:n``."""
+        paths, calls = outer_paths(self.model), Counter()
+        for place, tensor in returned:
+            for path in paths.get(place, ()) if tensor in self.nodes else ():
+                self.nodes[tensor].returned_by += (numbered(path, calls[path]),)
+                calls[path] += 1
 
     def _argument(self, tensor: Tensor | None):
         if tensor is None:
@@ -135,7 +150,7 @@ class _Reader:
         """`wish` for the first that asks, then with a number: a layer called twice is two nodes."""
         count = self.names.get(wish, 0)
         self.names[wish] = count + 1
-        return wish if count == 0 else f"{wish}:{count}"
+        return numbered(wish, count)
 
 
 def made_from(result: Tensor) -> list[Tensor]:
@@ -176,3 +191,15 @@ def _inner_results(tensors: list[Tensor]) -> set[Tensor]:
             if call is not None and parent is not None and parent.op != "leaf" and layer_call(parent) is call:
                 inner.add(parent)
     return inner
+
+
+def _for_any_batch(tensor: Tensor) -> tuple[str, dict]:
+    """The operation and its attributes, without the number of images of the example.
+
+    ``x.reshape(len(x), …)`` leaves the batch axis alone, and must not do so for batches of one size only.
+    """
+    attributes = dict(tensor.attributes)
+    shape = attributes.get("shape") if tensor.op == "reshape" else None
+    if not isinstance(shape, tuple) or shape[:1] != tensor.inputs[0].shape[:1]:
+        return tensor.op, attributes
+    return ("flatten", {}) if shape[1:] == (-1,) else ("reshape", {"shape": (0, *shape[1:])})

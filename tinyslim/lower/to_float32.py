@@ -7,9 +7,10 @@ import numpy as np
 from tinyslim import deploy
 from tinyslim.graph import Graph, Node
 from tinyslim.quant import chain
+from tinyslim.quant.folding import batch_norm_affine, fold
 
+from .attributes import bounds, geometry, pooling
 from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
-from .folding import batch_norm_affine, bounds, fold, geometry, pooling
 
 
 def lower_float32(graph: Graph, program: deploy.Builder) -> None:
@@ -89,6 +90,7 @@ RULES = {
     "batch_norm": _batch_norm,
     "relu": _activation,
     "relu6": _activation,
+    "clip": _activation,
     "add": _add,
     "concat": _concat,
     "max_pool2d": _pool,

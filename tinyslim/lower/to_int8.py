@@ -19,13 +19,13 @@ import numpy as np
 
 from tinyslim import deploy
 from tinyslim.graph import Graph, Node
-from tinyslim.quant import Grid, chain
+from tinyslim.quant import Grid, chain, sum_steps
+from tinyslim.quant.biases import spare_factor
+from tinyslim.quant.folding import Affine, fold
+from tinyslim.quant.placement import ACTIVATIONS
 
+from .attributes import bounds, geometry, pooling
 from .builder import Lowering, check_channel_axis, check_inputs, is_flatten
-from .folding import Affine, fold, geometry, pooling
-
-#: A bias of at most 2³⁰ steps leaves the sum of products the rest of an int32.
-LARGEST_BIAS = 2.0**30
 
 
 @dataclass
@@ -97,28 +97,27 @@ def _quantize_input(lowering: Int8Lowering) -> None:
     lowering.put(members, value, grid)
 
 
-def _activation_high(members: list[Node], grid: Grid) -> int:
-    """The largest byte that ReLU6 lets through; without it, the grid's."""
-    if not any(node.op == "relu6" for node in members):
-        return grid.qmax
-    return min(grid.qmax, grid.zero_point + round(6 / grid.scale))
+def _byte_bounds(members: list[Node], grid: Grid) -> dict:
+    """The smallest and the largest byte that the activation of a chain lets through; without one, the grid's ends."""
+    activations = [bounds([node]) for node in members if node.op in ACTIVATIONS]
+    real = activations[0] if activations else {"low": None, "high": None}
 
+    def byte(bound: float | None, end: int) -> int:
+        return end if bound is None else min(max(grid.zero_point + round(bound / grid.scale), grid.qmin), grid.qmax)
 
-def _activation_low(members: list[Node], grid: Grid) -> int:
-    return grid.zero_point if any(node.op in ("relu", "relu6") for node in members) else grid.qmin
+    return {"low": byte(real["low"], grid.qmin), "high": byte(real["high"], grid.qmax)}
 
 
 def _output_range(members: list[Node], grid: Grid) -> dict:
-    low, high = _activation_low(members, grid), _activation_high(members, grid)
-    return {"zero_point": grid.zero_point, "low": low, "high": high}
+    return {"zero_point": grid.zero_point, **_byte_bounds(members, grid)}
 
 
 def _weighted(lowering: Int8Lowering, node: Node) -> None:
     members = chain(lowering.graph, node)
     source = lowering.grid_of(node.inputs[0])
     _, affine = fold(lowering.graph, members)
-    layer = lowering.graph.layer(node)
-    weight, bias, step = integer_layer(layer.integers(), layer.scales(), affine, source.scale)
+    layer, norm = lowering.graph.layer(node), lowering.graph.neighbour(node)
+    weight, bias, step = integer_layer(layer.integers(norm), layer.scales(norm), affine, source.scale)
     attributes = {"input_zero_point": source.zero_point}
     if node.op != "linear":
         attributes |= geometry(node, weight)
@@ -153,11 +152,15 @@ def integer_layer(
     -------
     weight, bias, step
         int8 with the sign of c, int32 in steps, and the step S₁·S₂·|c| of each channel's sums, float64.
+
+    Notes
+    -----
+    Weights of few bits leave an int8 room: n·q with the step S₂/n is the same weight, and rounds the bias to an nth. At
+    4 bits a step of the sums is a tenth of an output's, and biases rounded to it cost accuracy that training never met.
     """
-    signed = np.where(affine.factor < 0, -weight, weight).astype(np.int8)
-    step = input_scale * scales.astype(np.float64) * np.abs(affine.factor)
-    # A dead channel has almost no step, and its bias would be more steps than an int32 counts.
-    step = np.maximum(step, np.maximum(np.abs(affine.offset) / LARGEST_BIAS, np.finfo(np.float32).tiny))
+    finer = spare_factor(weight)
+    signed = (np.where(affine.factor < 0, -weight, weight) * np.int8(finer)).astype(np.int8)
+    step = sum_steps(scales / finer, affine, input_scale)
     return signed, np.rint(affine.offset / step).astype(np.int32), step
 
 
@@ -191,21 +194,36 @@ def _add(lowering: Int8Lowering, node: Node) -> None:
 
 
 def _concat(lowering: Int8Lowering, node: Node) -> None:
+    """The inputs' bytes side by side, all on one grid; those that come on one of their own are brought to it."""
     check_channel_axis(node)
-    grids = {lowering.grid_of(parent) for parent in node.inputs}
-    if len(grids) > 1:
-        raise ValueError(f"{node.name} (concat) joins values of several grids: {grids}")
-    value = lowering.emit("concat", node)
     covered, grid = lowering.output(chain(lowering.graph, node))
+    if grid is None:
+        raise ValueError(f"{node.name} (concat) is the network's output; a Program ends in a linear layer")
+    parts = [_on_grid(lowering, parent, grid, f"{node.name}[{i}]") for i, parent in enumerate(node.inputs)]
+    value = lowering.program.add("concat", node.name, parts)
     lowering.put(covered, _clip_if_needed(lowering, covered, value, grid), grid)
+
+
+def _on_grid(lowering: Int8Lowering, node: Node, grid: Grid, name: str) -> int:
+    """The bytes of `node` on another grid: x is x/2 + x/2, and an add has multipliers.
+
+    q₃ = Z₃ + (2·(q₁ − Z₁)·m + 2^(s−1)) >> s with m·2⁻ˢ = S₁/(2·S₃): one rounding, as in any add.
+    """
+    own, value = lowering.grid_of(node), lowering.values[node]
+    if own == grid:
+        return value
+    m1, m2, shift = deploy.add_multipliers(own.scale / grid.scale / 2, own.scale / grid.scale / 2)
+    inputs = {"m1": m1, "m2": m2, "shift": shift, "zero_point_a": own.zero_point, "zero_point_b": own.zero_point}
+    output = {"zero_point": grid.zero_point, "low": grid.qmin, "high": grid.qmax}
+    return lowering.program.add("add", name, [value, value], **inputs, **output)
 
 
 def _clip_if_needed(lowering: Int8Lowering, members: list[Node], value: int, grid: Grid) -> int:
     """The activation, or the end of a grid of few bits, behind an operation that stores any byte."""
-    bounds = {"low": _activation_low(members, grid), "high": _activation_high(members, grid)}
-    if bounds == {"low": 0, "high": 255}:
+    ends = _byte_bounds(members, grid)
+    if ends == {"low": 0, "high": 255}:
         return value
-    return lowering.program.add("clip", members[-1].name, value, **bounds)
+    return lowering.program.add("clip", members[-1].name, value, **ends)
 
 
 def _max_pool(lowering: Int8Lowering, node: Node) -> None:
@@ -253,5 +271,6 @@ RULES = {
     "global_avg_pool2d": _avg_pool,
     "relu": _activation,
     "relu6": _activation,
+    "clip": _activation,
     "dropout": _keep,
 }

@@ -8,6 +8,9 @@ from tinyslim import models
 from tinyslim.naming import nearest
 from tinyslim.nn import Module
 
+#: Whoever makes a network from settings, and not from a file.
+NETWORKS = [name for name in models.__all__ if name != "from_onnx"]
+
 
 def network(name: str, settings: dict) -> Module:
     """The network of the zoo called `name`, made with `settings`.
@@ -25,8 +28,8 @@ def network(name: str, settings: dict) -> Module:
     Traceback (most recent call last):
     ValueError: mobilenet_v1 has no setting 'widht'; did you mean 'width'?
     """
-    if name not in models.__all__:
-        raise ValueError(f"no network is called {name!r}{nearest(name, models.__all__)}")
+    if name not in NETWORKS:
+        raise ValueError(f"no network is called {name!r}{nearest(name, NETWORKS)}")
     make = getattr(models, name)
     known = list(inspect.signature(make).parameters)
     for key in settings:

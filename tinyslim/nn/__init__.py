@@ -1,5 +1,6 @@
 """Modules and layers: what a network is put together from."""
 
+from .hearing import listening, tell
 from .init import he_normal, lecun_uniform
 from .layer import LAYERS, Layer
 from .layers import BatchNorm2d, Conv2d, DepthwiseConv2d, Linear
@@ -38,4 +39,6 @@ __all__ = [
     "Tanh",
     "he_normal",
     "lecun_uniform",
+    "listening",
+    "tell",
 ]

@@ -17,7 +17,8 @@ class Layer(Module):
 
     A subclass names its operation and the attributes that, beside its arrays, say all about it. Widths are read off the
     arrays, never stored: a pruned layer cannot contradict itself. An array that may be left out (a bias) needs a
-    default on the class, since `from_config` sets only those that there are.
+    default on the class, since `from_config` sets only those that there are; so does a setting that files of an earlier
+    version lack.
     """
 
     #: The operation that a graph shows for a call of this layer.
@@ -57,7 +58,7 @@ class Layer(Module):
         """
         layer = cls.__new__(cls)
         for name in cls.settings:
-            value = config["settings"][name]
+            value = config["settings"][name] if name in config["settings"] else getattr(cls, name)
             setattr(layer, name, tuple(value) if isinstance(value, list) else value)
         for name in config["parameters"]:
             setattr(layer, name, Tensor(arrays[name], requires_grad=True))

@@ -8,14 +8,19 @@ import numpy as np
 
 from tinyslim.autograd import Tensor, inside, scope
 
+from .hearing import tell
+
 
 class Call:
-    """One call of a module, as the tape's scope holds it; two calls of one module are two."""
+    """One call of a module, as the tape's scope holds it; two calls of one module are two.
 
-    __slots__ = ("module",)
+    `neighbours` are the modules among what it was called with: it reads their arrays.
+    """
 
-    def __init__(self, module: Module):
-        self.module = module
+    __slots__ = ("module", "neighbours")
+
+    def __init__(self, module: Module, neighbours: tuple[Module, ...] = ()):
+        self.module, self.neighbours = module, neighbours
 
 
 class Module:
@@ -54,11 +59,11 @@ class Module:
         raise TypeError(f"{type(self).__name__} has no `forward`")
 
     def __call__(self, *inputs) -> Tensor:
-        tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
-        if not scope() and tensors:
-            self.input_shape = tensors[0].shape[1:]
-        with inside(Call(self)):
-            return self.forward(*tensors)
+        inputs = [x if isinstance(x, Tensor | Module) else Tensor(x) for x in inputs]
+        if not scope() and inputs:
+            self.input_shape = inputs[0].shape[1:]
+        with inside(Call(self, tuple(x for x in inputs if isinstance(x, Module)))):
+            return tell(self, self.forward(*inputs))
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules that are attributes, or stand in a list that is one, with their names."""

@@ -36,6 +36,14 @@ class Optimizer:
         self.steps = 0
         self.buffers = [{name: np.zeros_like(p.data) for name in self.buffer_names} for p in self.parameters]
 
+    def exchange(self, parameters: Iterable[Tensor]) -> None:
+        """Move these tensors from now on: those that stay keep their buffers, those that are new begin at zero."""
+        kept = {id(p): buffers for p, buffers in zip(self.parameters, self.buffers, strict=True)}
+        self.parameters = list(parameters)
+        self.buffers = [
+            kept.get(id(p)) or {name: np.zeros_like(p.data) for name in self.buffer_names} for p in self.parameters
+        ]
+
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for parameter in self.parameters:

@@ -12,7 +12,7 @@ from .rules import RULES
 from .search_log import Trial
 from .searching import Search, plan_search, search
 from .sensitive_pruning import plan_sensitive, sensitive
-from .sensitivities import GroupSensitivity, Sensitivity, Suggestions
+from .sensitivities import GroupSensitivity, Measurement, Sensitivity, Suggestions
 from .stepping import Curve
 from .structure import Structure, groups, read_structure, uncut
 from .uniform_pruning import plan_uniform, uniform
@@ -25,6 +25,7 @@ __all__ = [
     "Filters",
     "Group",
     "GroupSensitivity",
+    "Measurement",
     "Member",
     "Plan",
     "PruningMismatchError",

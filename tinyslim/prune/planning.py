@@ -83,6 +83,15 @@ class Plan:
         return self.structure.params(self.mask)
 
     @property
+    def bytes_before(self) -> int:
+        return self.structure.nbytes(self.structure.mask({}))
+
+    @property
+    def bytes_after(self) -> int:
+        """Bytes of all its arrays, as the model holds them."""
+        return self.structure.nbytes(self.mask)
+
+    @property
     def widths(self) -> dict[str, tuple[int, int]]:
         """For each layer that makes channels, how many before and after."""
         return self.structure.widths(self.mask)
@@ -108,6 +117,7 @@ class Plan:
             f"{level}{self.achieved:.2%} of the FLOPs go{requested}",
             f"FLOPs {self.flops_before:,} → {self.flops_after:,}",
             f"parameters {self.params_before:,} → {self.params_after:,}",
+            f"bytes {self.bytes_before:,} → {self.bytes_after:,}",
         ]
         return "\n".join(lines + [self.note] * bool(self.note))
 
@@ -215,6 +225,7 @@ def plan_ratios(
     25.00% of the FLOPs go
     FLOPs 102,528 → 76,896
     parameters 740 → 556
+    bytes 2,960 → 2,224
     """
     structure = read_structure(model, example)
     for name, ratio in ratios.items():

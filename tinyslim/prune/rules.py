@@ -134,8 +134,8 @@ def _each(rule: Rule, *ops: str) -> dict[str, Rule]:
 #: The rule of every operation. A rule for one of your own is entered here.
 RULES: dict[str, Rule] = {
     **_each(layer, *ARRAYS),
-    **_each(same, "relu", "relu6", "sigmoid", "tanh", "exp", "log", "negate", "power", "dropout"),
-    **_each(same, "max_pool2d", "avg_pool2d", "global_avg_pool2d"),
+    **_each(same, "relu", "relu6", "clip", "sigmoid", "tanh", "exp", "log", "negate", "power", "dropout"),
+    **_each(same, "max_pool2d", "avg_pool2d", "global_avg_pool2d", "pad"),
     **_each(joined, "add", "subtract", "multiply", "divide"),
     **_each(flattened, "flatten"),
     **_each(side_by_side, "concat"),

@@ -40,6 +40,7 @@ def plan_sensitive(
     loss 0.0000: 51.25% of the FLOPs go, 50.00% requested
     FLOPs 323,840 → 157,880
     parameters 2,548 → 1,207
+    bytes 10,192 → 4,828
     """
     structure = read_structure(model, example)
     chosen = choose_groups(structure, pruned_params)

@@ -83,11 +83,20 @@ class Structure:
 
     def params(self, mask: np.ndarray) -> int:
         """Trained numbers."""
-        stay, total = self.positions(mask), 0
-        for path, tensor in self.channels.parameters.items():
+        return sum(self._left(mask, self.channels.parameters).values())
+
+    def nbytes(self, mask: np.ndarray) -> int:
+        """Bytes of all arrays, trained numbers and running statistics: what `state_dict` would hold."""
+        left = self._left(mask, self.channels.arrays)
+        return sum(number * self.channels.arrays[path].dtype.itemsize for path, number in left.items())
+
+    def _left(self, mask: np.ndarray, arrays: Mapping) -> dict[str, int]:
+        """For each array, by path, how many of its numbers stay: all its axes that count channels shrink."""
+        stay, left = self.positions(mask), {}
+        for path, array in arrays.items():
             axes = stay.get(path, {}).values()
-            total += tensor.size // prod(len(kept) for kept in axes) * prod(int(kept.sum()) for kept in axes)
-        return total
+            left[path] = array.size // prod(len(kept) for kept in axes) * prod(int(kept.sum()) for kept in axes)
+        return left
 
     def widths(self, mask: np.ndarray) -> dict[str, tuple[int, int]]:
         """For each layer that makes channels, how many it makes now and how many it would."""

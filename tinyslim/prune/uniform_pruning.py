@@ -33,6 +33,7 @@ def plan_uniform(
     ratio 0.2812: 50.82% of the FLOPs go, 50.00% requested
     FLOPs 323,840 → 159,280
     parameters 2,548 → 1,258
+    bytes 10,192 → 5,032
     """
     structure = read_structure(model, example)
     chosen = choose_groups(structure, pruned_params)

@@ -22,6 +22,11 @@ class Grid:
     qmin: int
     qmax: int
 
+    @property
+    def numbers(self) -> tuple[float, int, int, int]:
+        """All four, in the order in which `F.fake_quant` takes them."""
+        return self.scale, self.zero_point, self.qmin, self.qmax
+
 
 def activation_grid(largest: float, bits: int, non_negative: bool) -> Grid:
     """The unsigned grid for values up to `largest` in size.
@@ -43,6 +48,23 @@ def activation_grid(largest: float, bits: int, non_negative: bool) -> Grid:
         return Grid(largest / top, 0, 0, top)
     middle = 2 ** (bits - 1)
     return Grid(largest / (middle - 1), middle, 0, top)
+
+
+def affine_grid(above: float, below: float, bits: int) -> Grid:
+    """The unsigned grid for values from −`below` to `above`: all its steps lie where values do.
+
+    0 must be one of its numbers, since images are padded with it: Z is rounded, and one end moves by at most half a
+    step (Jacob et al. 2018, §3.1; Krishnamoorthi 2018, §2.1).
+
+    Examples
+    --------
+    >>> from tinyslim.quant.grid import affine_grid
+    >>> affine_grid(above=200.0, below=55.0, bits=8)
+    Grid(scale=1.0, zero_point=55, qmin=0, qmax=255)
+    """
+    top = 2**bits - 1
+    scale = max(float(above) + float(below), SMALLEST_RANGE) / top
+    return Grid(scale, min(round(float(below) / scale), top), 0, top)
 
 
 def weight_scales(weight: np.ndarray, bits: int, per_channel: bool) -> np.ndarray:

@@ -1,7 +1,8 @@
 """How the range of an activation is found while training goes on: three rules, each a function of what it remembers.
 
-A rule takes the largest |x| of a new batch and the memory, three numbers that are saved with the model, and returns the
-memory's next state and the range to use. All begin with zeros, and the first batch decides.
+A rule takes the largest |x| of a new batch and the memory, three numbers that are saved with the model, moves the
+memory on and returns the range to use. All begin with zeros, and the first batch decides. A grid that is not symmetric
+has two memories, and the rule is told of each side of 0 by itself.
 """
 
 from __future__ import annotations
@@ -65,6 +66,11 @@ def settled(name: str, memory: Memory) -> float:
     ValueError
         When no batch was seen yet.
     """
+    check_seen(memory)
+    return float(max(memory[0], memory[2]) if name == "range_abs_max" else memory[0] / memory[1])
+
+
+def check_seen(memory: Memory) -> None:
+    """Refuse a memory of no batch: memory[1] counts them, in one way or another."""
     if memory[1] == 0:
         raise ValueError("this quantiser has seen no batch: train or calibrate the model before it is used or frozen")
-    return float(max(memory[0], memory[2]) if name == "range_abs_max" else memory[0] / memory[1])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from tinyslim.graph import Graph, Node
 
 WEIGHTED = {"conv2d", "depthwise_conv2d", "linear"}
-ACTIVATIONS = {"relu", "relu6"}
+ACTIVATIONS = {"relu", "relu6", "clip"}
 #: They compute values that are on no grid yet.
 COMPUTING = WEIGHTED | {"add", "concat", "avg_pool2d", "global_avg_pool2d", "input"}
 #: They hand on integers of their input's grid.
@@ -61,19 +61,21 @@ def _check_supported(graph: Graph, node: Node) -> None:
         raise ValueError(f"{node.name} (add) can run on integers only if both its inputs are computed from the image")
     if node.op == "concat" and node.attributes["axis"] not in (-1, len(node.shape) - 1):
         raise ValueError(f"{node.name} (concat) can run on integers only along the channels")
-    for part in node.inputs if node.op == "concat" else ():
-        if len(graph.users(part)) > 1:
-            raise ValueError(f"{part.name} goes into {node.name} (concat) and elsewhere: its grid can't serve both")
 
 
 def _feeds_concat(graph: Graph, node: Node) -> bool:
-    """Inputs of a concat share its grid: the one quantiser stands behind it."""
-    return any(user.op == "concat" for user in graph.users(node))
+    """What goes into a concat and nowhere else shares its grid: the one quantiser stands behind it.
+
+    What goes elsewhere too has a grid of its own, and is brought to the concat's when it comes there.
+    """
+    return [user.op for user in graph.users(node)] == ["concat"]
 
 
 def is_non_negative(node: Node) -> bool:
     """Whether no value of `node` can be below 0, as the operations tell."""
     if node.op in {"relu", "relu6", "sigmoid"}:
+        return True
+    if node.op == "clip" and node.attributes["low"] is not None and node.attributes["low"] >= 0:
         return True
     passes = KEEPING | {"add", "concat", "avg_pool2d", "global_avg_pool2d", "fake_quant"}
     return node.op in passes and bool(node.inputs) and all(is_non_negative(parent) for parent in node.inputs)

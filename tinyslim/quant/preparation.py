@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 
-from tinyslim.graph import Graph, GraphModule, Node, to_module, trace
-from tinyslim.nn import Layer, Module
+from tinyslim.graph import Graph, GraphModule, Neighbour, Node, to_module, trace
+from tinyslim.nn import BatchNorm2d, Layer, Module
 
-from .layers import ActivationQuantizer, quantized_layer
-from .placement import WEIGHTED, is_non_negative, quantized_places
+from .layers import WEIGHT_TYPES, check_weight_type, quantized_layer
+from .placement import WEIGHTED, chain, is_non_negative, quantized_places
+from .quantizers import activation_quantizer
 
 
 def prepare(
@@ -18,6 +19,7 @@ def prepare(
     activation_quantize_type: str = "moving_average_abs_max",
     weight_bits: int = 8,
     activation_bits: int = 8,
+    activation_symmetric: bool = True,
 ) -> GraphModule:
     """A copy of `model` with fake quantisers: quantisation-aware training (Jacob et al. 2018, §3).
 
@@ -30,11 +32,17 @@ def prepare(
     example : array
         A batch that the model takes.
     weight_quantize_type : str
-        "channel_wise_abs_max", a step for each output channel, or "abs_max", one for the whole weight.
+        "channel_wise_abs_max", a step for each output channel, or "abs_max", one for the whole weight with the batch
+        norm behind it; "channel_wise_lsq" and "lsq" begin with such steps and train them.
     activation_quantize_type : str
-        "moving_average_abs_max", "abs_max" (of each batch) or "range_abs_max" (over a window).
+        "moving_average_abs_max", "abs_max" (of each batch) or "range_abs_max" (over a window); "lsq": a step that is
+        trained.
     weight_bits, activation_bits : int
         2 to 8.
+    activation_symmetric : bool
+        Whether the grid of a tensor that may be negative reaches as far below 0 as above, its zero point in the middle.
+        If not, the grid is affine: it ends where the values do, and the zero point follows. (A tensor that can't be
+        negative has zero point 0 either way.)
 
     Raises
     ------
@@ -63,9 +71,10 @@ def prepare(
     for node in traced:
         if node.op in WEIGHTED:
             layers |= _quantized(traced, node, weight_quantize_type, weight_bits)
+    settings = activation_quantize_type, activation_bits
     for node in quantized_places(traced):
         path = f"quantizers.{node.name.replace('.', '_').replace(':', '_')}"
-        layers[path] = ActivationQuantizer(activation_quantize_type, activation_bits, is_non_negative(node))
+        layers[path] = activation_quantizer(*settings, is_non_negative(node), activation_symmetric)
         quantizer = Node(path, "fake_quant", (), layers[path].attributes, path, node.shape)
         traced.insert_after(node, quantizer)
     return to_module(traced, layers)
@@ -75,9 +84,21 @@ def _quantized(traced: Graph, node: Node, weight_quantize_type: str, weight_bits
     """The quantised layer that takes the place of `node`'s, by path."""
     if node.module is None:
         raise ValueError(f"{node.name} calls F.{node.op} itself; use its layer in `nn`, so that it can be quantised")
-    plain = traced.layer(node)
+    check_weight_type(weight_quantize_type)
+    plain, norm = traced.layer(node), None if WEIGHT_TYPES[weight_quantize_type] else _norm_behind(traced, node)
+    if norm is not None:
+        node.arguments = (*node.arguments, Neighbour(norm.module))
     arrays = {name: copy.deepcopy(getattr(plain, name)) for name in ("weight", "bias")}
-    return {node.module: quantized_layer(node.op, arrays, plain.attributes, weight_quantize_type, weight_bits)}
+    settings = weight_quantize_type, weight_bits, norm and traced.layer(norm)
+    return {node.module: quantized_layer(node.op, arrays, plain.attributes, *settings)}
+
+
+def _norm_behind(traced: Graph, node: Node) -> Node | None:
+    """The batch norm that will be folded into `node`; one step for all of its channels must know it."""
+    for member in chain(traced, node):
+        if member.op == "batch_norm" and isinstance(traced.layer(member), BatchNorm2d):
+            return member
+    return None
 
 
 def is_prepared(graph: Graph) -> bool:

@@ -28,10 +28,17 @@ def compression_figure(metrics: dict, history: list[dict]) -> Figure:
     return figure
 
 
-def training_figure(history: list[dict]) -> Figure:
-    """The training curve alone."""
+def training_figure(history: list[dict], start: float | None = None) -> Figure:
+    """The training curve alone, and the top-1 before the first epoch if it is known."""
     figure = empty_figure(5.2, 4.0)
-    draw_training_curve(figure.subplots(), history)
+    draw_training_curve(figure.subplots(), history, start)
+    return figure
+
+
+def trade_off_figure(metrics: dict) -> Figure:
+    """Accuracy against size alone."""
+    figure = empty_figure(5.2, 4.0)
+    draw_trade_off(figure.subplots(), metrics)
     return figure
 
 

@@ -57,7 +57,7 @@ def draw_widths(axes, widths: Mapping[str, tuple[int, int]]) -> None:
     widths : mapping
         Before and after by the layer's name.
     """
-    _draw_pairs(axes, widths, lambda before, after: f"{before:,} → {after:,}" if after < before else f"{before:,}")
+    draw_pairs(axes, widths, lambda before, after: f"{before:,} → {after:,}" if after < before else f"{before:,}")
     axes.set_xlabel("channels")
 
 
@@ -72,12 +72,12 @@ def draw_flops(axes, flops: Mapping[str, tuple[float, float]]) -> None:
     """
     total = sum(before for before, _ in flops.values())
     shares = {name: (100 * before / total, 100 * after / total) for name, (before, after) in flops.items()}
-    _draw_pairs(axes, shares, lambda before, after: f"{before:.1f} → {after:.1f}")
+    draw_pairs(axes, shares, lambda before, after: f"{before:.1f} → {after:.1f}")
     axes.set_xlabel("FLOPs, % of the whole network's before")
 
 
-def _draw_pairs(axes, pairs: Mapping[str, tuple[float, float]], label) -> None:
-    """A wide pale bar with a narrower dark one in it, and both numbers behind."""
+def draw_pairs(axes, pairs: Mapping[str, tuple[float, float]], label) -> None:
+    """A wide pale bar with a narrower dark one in it, and behind them what `label` makes of both numbers."""
     before, after = np.array(list(pairs.values())).T
     places = np.arange(len(pairs))
     axes.barh(places, before, 0.8, color=BEFORE, alpha=0.35, label="before")

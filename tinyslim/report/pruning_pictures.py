@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WIDTH, COLUMNS = 8.0, 4
 
 
-def sensitivity_figure(sensitivity, plan: Plan | None = None) -> Figure:
+def sensitivity_figure(sensitivity, plan: Plan | None = None, columns: int = COLUMNS) -> Figure:
     """A small picture for each group, all on one scale, so that the eye finds those that matter.
 
     Parameters
@@ -37,8 +37,10 @@ def sensitivity_figure(sensitivity, plan: Plan | None = None) -> Figure:
     sensitivity : prune.Sensitivity
     plan : Plan, optional
         What `prune.plan_sensitive` made of it: its loss level and each group's ratio are marked.
+    columns : int
+        Of small pictures.
     """
-    figure, grid = _grid(list(sensitivity.groups), sharey=True)
+    figure, grid = _grid(list(sensitivity.groups), sharey=True, columns=columns)
     for axes, (name, group) in zip(grid, sensitivity.groups.items(), strict=True):
         draw_sensitivity(axes, group, plan and plan.level, plan and plan.ratios.get(name))
     grid[0].set_xlim(0, 100)
@@ -67,9 +69,9 @@ def _pairs(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, tup
     return {name: (number, after[name]) for name, number in before.items()}
 
 
-def search_figure(trials: Sequence) -> Figure:
-    """The trials of a search, and the temperature below."""
-    figure = empty_figure(WIDTH, 5.0)
+def search_figure(trials: Sequence, width: float = WIDTH) -> Figure:
+    """The trials of a search, and the temperature below; `width` in inches."""
+    figure = empty_figure(width, 5.0)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     draw_search(top, trials)
     draw_temperature(bottom, trials)
@@ -104,13 +106,13 @@ def cliff_figure(cliff) -> Figure:
     return figure
 
 
-def _grid(names: Sequence[str], sharey: bool = False) -> tuple[Figure, list]:
-    """Small axes in rows of `COLUMNS`, one for each name, which stands in it."""
-    rows = -(-len(names) // COLUMNS)
-    figure = empty_figure(WIDTH, 1.2 + 1.25 * rows)
-    places = figure.subplots(rows, COLUMNS, sharex=sharey, sharey=sharey, squeeze=False).ravel()
+def _grid(names: Sequence[str], sharey: bool = False, columns: int = COLUMNS) -> tuple[Figure, list]:
+    """Small axes in rows of `columns`, one for each name, which stands in it."""
+    rows = -(-len(names) // columns)
+    figure = empty_figure(WIDTH * columns / COLUMNS, 1.2 + 1.3 * rows)
+    places = figure.subplots(rows, columns, sharex=sharey, sharey=sharey, squeeze=False).ravel()
     for axes, name in zip(places, names, strict=False):
-        axes.set_title(name, fontsize=8, pad=2)
+        axes.set_title(name, fontsize=8, pad=3)
         axes.tick_params(labelsize=8)
     for axes in places[len(names) :]:
         axes.remove()
@@ -120,8 +122,16 @@ def _grid(names: Sequence[str], sharey: bool = False) -> tuple[Figure, list]:
 def _legend_on_top(figure: Figure, axes, title: str | None = None) -> None:
     """One legend for all axes, outside of them; the figure's title is its own, or the two would overlap."""
     handles, labels = axes.get_legend_handles_labels()
+    columns = 5 if figure.get_figwidth() >= WIDTH else 2
     figure.legend(
-        handles, labels, loc="outside upper center", ncols=5, frameon=False, fontsize=8, title=title, title_fontsize=10
+        handles,
+        labels,
+        loc="outside upper center",
+        ncols=columns,
+        frameon=False,
+        fontsize=8,
+        title=title,
+        title_fontsize=10,
     )
 
 

@@ -103,6 +103,10 @@ def fit(
     TrainingDivergedError
         When the loss is no longer finite; the checkpoint of the last good epoch stays.
     """
+    if getattr(loss, "learns", False):
+        raise ValueError(
+            "`loss` learns projections, which `fit` would not train: use a Compressor, or a loop of your own"
+        )
     recipe = Recipe(
         epochs, batch_size, lr, seed, momentum, nesterov, weight_decay, schedule, augment, label_smoothing
     )  # fmt: skip

@@ -1,0 +1,89 @@
+"""Biases as the int32 numbers that a Program adds to its sums.
+
+A layer's sums count steps of S₁·S₂·|c|, with c batch norm's factor, and so must the offset d that is left in real
+numbers (Jacob et al. 2018, §2.4): b = round(d / (S₁·S₂·|c|)). The step is small beside an output's, but not nothing:
+rounding moves v, the output in steps of its own grid, by up to M/2. M = S₁·S₂·|c|/S₃ is about 2⁻⁸ as a rule, and above
+1 where batch norm magnifies a channel that hardly varies.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from tinyslim.graph import Graph, GraphModule, Node
+
+from .folding import Affine, fold
+from .lookup import grid_of
+from .placement import WEIGHTED, chain
+
+#: A bias of at most 2³⁰ steps leaves the sum of products the rest of an int32.
+LARGEST_BIAS = 2.0**30
+
+
+def sum_steps(scales: np.ndarray, affine: Affine, input_scale: float) -> np.ndarray:
+    """The step of each channel's sums, S₁·S₂·|c|: float64 (c,).
+
+    A dead channel has almost no step, and its bias would be more steps than an int32 counts: it gets a larger one.
+    """
+    step = input_scale * scales.astype(np.float64) * np.abs(affine.factor)
+    return np.maximum(step, np.maximum(np.abs(affine.offset) / LARGEST_BIAS, np.finfo(np.float32).tiny))
+
+
+def spare_factor(weight: np.ndarray) -> int:
+    """How many times the integers of a weight fit into an int8: n·q with the step S₂/n is the same weight.
+
+    Weights of few bits leave room; with finer steps the bias is rounded to less. At 4 bits a step of the sums is a
+    tenth of an output's, and biases rounded to it cost accuracy that training never met.
+
+    Examples
+    --------
+    >>> spare_factor(np.int8([-7, 3]))
+    18
+    """
+    return max(127 // max(int(np.abs(weight.astype(np.int16)).max(initial=0)), 1), 1)
+
+
+def round_biases(model: GraphModule) -> GraphModule:
+    """A copy of a prepared model whose biases are the ones that its Program will have.
+
+    Freezing either gives the same Program. The copy simulates it more closely: of what a float simulation and integers
+    do otherwise, nearly all is the rounding of biases (see `compare`, which counts both apart).
+
+    Parameters
+    ----------
+    model : GraphModule
+        What `prepare` or `calibrate` made, with ranges.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import nn, quant
+    >>> net = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 2))
+    >>> prepared = quant.prepare(net, np.ones((1, 3)))
+    >>> _ = prepared(np.ones((1, 3), np.float32))  # sets the ranges
+    >>> layer = quant.round_biases(prepared).get("0")
+    >>> step = prepared.get("quantizers.input").grid().scale * layer.scales()
+    >>> steps = layer.bias.data / step
+    >>> np.abs(steps - np.rint(steps)).max() < 1e-2
+    np.True_
+    """
+    rounded = copy.deepcopy(model)
+    for node in rounded.graph:
+        if node.op in WEIGHTED and grid_of(rounded.graph, node.inputs[0]) is not None:
+            _round(rounded.graph, node)
+    return rounded
+
+
+def _round(graph: Graph, node: Node) -> None:
+    """Move the bias of `node`, or that of the batch norm behind it, to a whole number of steps."""
+    members = chain(graph, node)
+    _, affine = fold(graph, members)
+    layer, norm = graph.layer(node), graph.neighbour(node)
+    step = sum_steps(
+        layer.scales(norm) / spare_factor(layer.integers(norm)), affine, grid_of(graph, node.inputs[0]).scale
+    )
+    bearer = next((graph.layer(member) for member in members if member.op == "batch_norm"), graph.layer(node))
+    if bearer.bias is not None:
+        bearer.bias.data += (np.rint(affine.offset / step) * step - affine.offset).astype(bearer.bias.dtype)
