@@ -51,7 +51,7 @@ def test_lesson_runs_alone_and_in_time(number, folder, tmp_path):
     assert any(f'"{name}"' in course.lesson(number).path.read_text(encoding="utf-8") for name in pictures)
 
 
-def test_lessons_keep_their_time_on_average(folder, tmp_path):
+def test_lessons_keep_their_time_on_average(folder):
     assert mean(min(run(number, folder), MEAN_SECONDS * 2) for number in NUMBERS) <= MEAN_SECONDS
 
 
