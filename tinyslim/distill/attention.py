@@ -58,6 +58,12 @@ class AttentionDistiller(Term):
     student_feature_map, teacher_feature_map : str
         Module paths of maps of one height and width.
     distillation_loss_weight : float
+
+    Examples
+    --------
+    >>> from tinyslim import distill
+    >>> print(distill.AttentionDistiller("blocks.4", "blocks.8").describe())
+    AttentionDistiller (student feature map blocks.4, teacher feature map blocks.8)
     """
 
     student_feature_map: str

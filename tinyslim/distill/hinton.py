@@ -50,6 +50,12 @@ class HintonDistiller(Term):
     ----------
     temperature, alpha : float
     distillation_loss_weight : float
+
+    Examples
+    --------
+    >>> from tinyslim import distill
+    >>> print(distill.HintonDistiller(temperature=4.0, alpha=0.9).describe())
+    HintonDistiller
     """
 
     temperature: float = 4.0

@@ -158,6 +158,14 @@ class Dropout(Layer):
 
     The random numbers follow from `seed` and from how often the layer was called in training. That count is a buffer,
     so that training resumed from a checkpoint draws the same numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, nn
+    >>> layer = nn.Dropout(0.5).eval()  # in training, half of the elements become 0
+    >>> layer(Tensor(np.ones(3))).data
+    array([1., 1., 1.])
     """
 
     op = "dropout"

@@ -26,7 +26,16 @@ def model_digest(model: Module, example: np.ndarray) -> str:
 
 
 def data_digest(dataset: Dataset) -> str:
-    """What a data set is, in a few words and a number."""
+    """What a data set is, in a few words and a number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import data, train
+    >>> pixels = data.Dataset(np.zeros((4, 8, 8, 1), np.uint8), [0, 1, 0, 1], ["even", "odd"])
+    >>> print(train.data_digest(pixels))
+    Dataset(4 images of 8×8×1, 2 classes), sha256 96b5e2dc412e7e79
+    """
     digest = hashlib.sha256(np.ascontiguousarray(dataset.images).data)
     digest.update(np.ascontiguousarray(dataset.labels).data)
     return f"{dataset!r}, sha256 {digest.hexdigest()[:16]}"
