@@ -18,7 +18,14 @@ from tinyslim import deploy, kernels
 from tinyslim.deploy import plain_integers
 
 CASES = json.loads(make_golden.PATH.read_text(encoding="utf-8"))
-DTYPES = {"weight": np.int8, "bias": np.int32, "multiplier": np.int32, "shift": np.int8, "scale": np.float32}
+DTYPES = {
+    "weight": np.int8,
+    "bias": np.int32,
+    "fraction": np.int8,
+    "multiplier": np.int32,
+    "shift": np.int8,
+    "scale": np.float32,
+}
 
 
 def array(values, dtype) -> np.ndarray:

@@ -9,7 +9,7 @@ def check_rescaling(op) -> None:
     """Multipliers lie in [2^30, 2^31), shifts in 1 … 62, and no input can drive a sum out of int32.
 
     With a in 0 … 255 a channel's sum Σ (a − Z)·w + bias is largest where a is 255 under positive and 0 under negative
-    weights, least the other way round. Inside int32, sum·m + 2^(s−1) stays inside int64.
+    weights, least the other way round. Inside int32, sum·m + fraction·m/256 + 2^(s−1) stays inside int64.
     """
     weight, bias = op.arrays["weight"], op.arrays["bias"].astype(np.int64)
     axes = tuple(range(weight.ndim - 1))
@@ -19,6 +19,8 @@ def check_rescaling(op) -> None:
     if most.max() >= 2**31 or least.min() < -(2**31):
         raise ValueError(f"sums from {least.min()} to {most.max()} must fit into int32")
     if "multiplier" in op.arrays:
+        if (op.arrays["fraction"] != 0)[op.arrays["shift"] < 22].any():
+            raise ValueError("`fraction` must be 0 where `shift` is below 22: a step is more than a byte's range there")
         multiplier, shift = op.arrays["multiplier"], op.arrays["shift"]
         if multiplier.min() < 2**30:
             raise ValueError(f"`multiplier` (={multiplier.min()}) must be at least 2^30")
