@@ -232,9 +232,10 @@ def test_arrays_of_another_kind_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        (2, "its version is 2, this tinyslim reads 1: a newer tinyslim wrote it"),
-        (0, "its version is 0, this tinyslim reads 1: there is none such"),
-        ("1", "its version is '1', this tinyslim reads 1: there is none such"),
+        (3, "its version is 3, this tinyslim reads 2: a newer tinyslim wrote it"),
+        (1, "its version is 1, this tinyslim reads 2: an older tinyslim wrote it; freeze again"),
+        (0, "its version is 0, this tinyslim reads 2: there is none such"),
+        ("2", "its version is '2', this tinyslim reads 2: there is none such"),
     ],
 )
 def test_another_version_says_so_even_if_its_arrays_are_others(version, reason, tmp_path):

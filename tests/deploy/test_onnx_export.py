@@ -48,6 +48,30 @@ def test_an_int8_program_gives_nearly_the_same_logits_elsewhere(build, tmp_path)
     assert np.abs(result - expected).mean() <= 0.02 * np.abs(expected).max()
 
 
+def magnified(multiplier: float, fraction: int) -> deploy.Program:
+    """One convolution whose sums' step is `multiplier` steps of its output, with biases of 100 steps and `fraction`."""
+    builder = deploy.Builder("int8", (6, 6, 1))
+    x = builder.add("quantize", "input", 0, scale=0.02, zero_point=0)
+    m, s = deploy.multiplier(np.full(8, multiplier))
+    bias = {"bias": np.full(8, 10, np.int32), "fraction": np.full(8, fraction, np.int8)}
+    x = builder.add("conv2d", "conv", x, weight=np.ones((1, 1, 1, 8), np.int8), **bias, multiplier=m, shift=s)
+    x = builder.add("flatten", "flatten", x)
+    builder.add("dequantize", "logits", x, scale=1.0)
+    return builder.build()
+
+
+@pytest.mark.parametrize("multiplier", [0.01, 1.5, 20.0])
+def test_biases_between_whole_steps_are_kept_where_they_are_seen(multiplier, tmp_path):
+    program, whole = magnified(multiplier, 100), magnified(multiplier, 0)
+    x = np.abs(noise(program, 8)) * 0.04
+    deploy.export_onnx(program, tmp_path / "x.onnx")
+    result = run_elsewhere(tmp_path / "x.onnx", x)
+    assert np.abs(result - program.run(x)).max() <= (multiplier < 1)
+    assert multiplier < 1 or (np.abs(whole.run(x) - program.run(x)) >= 1).mean() > 0.3
+    stored = {tensor.name: tensor.data_type for tensor in onnx.load(tmp_path / "x.onnx").graph.initializer}
+    assert (stored["conv.bias"] == onnx.TensorProto.INT32) == (multiplier < 1)
+
+
 def test_the_shipped_network_answers_the_same_on_real_images_in_both_kinds(tmp_path):
     model = models.mobilenet_v1(num_classes=10, width=0.25, in_channels=1, stem_stride=1, pretrained="fashion_mnist")
     train_set, test_set = data.load("fashion_mnist_mini")

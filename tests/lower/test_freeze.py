@@ -88,8 +88,8 @@ def simulated_integers(prepared, x):
 
 
 def rounded_bias(op):
-    """The share of integers that the bias, rounded to half a step of the sums, carries over a rounding boundary."""
-    return (op.arrays["multiplier"] * 2.0 ** -op.arrays["shift"]).max() / 2 if "shift" in op.arrays else 0.0
+    """The share of integers that the bias, rounded to 1/512 step of the sums, carries over a rounding boundary."""
+    return (op.arrays["multiplier"] * 2.0 ** -op.arrays["shift"]).max() / 512 if "shift" in op.arrays else 0.0
 
 
 def distinct(op, x, off):

@@ -19,6 +19,8 @@ from .ops import in_float32
 
 #: The step of values that nothing fixes: their bytes then span a range of 1.
 FREE_SCALE = 1 / 255
+#: Fractions of a bias may move an output by so many of its steps before a layer's bias is written as real numbers.
+UNSEEN = 1 / 8
 #: They hand on bytes of their inputs' grid.
 KEEPING = {"clip", "concat", "max_pool2d", "flatten"}
 
@@ -120,11 +122,19 @@ class QuantizedWriter:
         return values
 
     def _parameter(self, op, number: int):
-        """Stores the op's integers, and reads them with the scales that its multipliers imply."""
+        """Stores the op's integers, and reads them with the scales that its multipliers imply.
+
+        An ONNX bias of integers counts whole steps. Where that is seen, the bias is real: a runtime then computes the
+        layer in float32, which is slower and no worse.
+        """
         source = np.float32(self.scales[op.inputs[0]])
+        fraction = op.arrays["fraction"] / 256 if "fraction" in op.arrays else None
+        seen = fraction is not None and np.abs(fraction * factor(op)).max() > UNSEEN
 
         def store(name: str, array: np.ndarray, axis: int) -> str:
             step = op.arrays["scale"] if op.kind == "logits" else factor(op) * self.scales[number]
+            if name == "bias" and seen:
+                return self.graph.constant(f"{op.name}.bias", ((array + fraction) * step).astype(np.float32))
             scale = (step / source).astype(np.float32)
             kept = self.graph.constant(f"{op.name}.{name}", array)
             return self.dequantize(kept, source * scale if name == "bias" else scale, array.dtype, kept, axis=axis)

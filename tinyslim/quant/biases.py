@@ -52,8 +52,8 @@ def split_bias(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def round_biases(model: GraphModule) -> GraphModule:
     """A copy of a prepared model whose biases are the ones that its Program will have.
 
-    Freezing either gives the same Program. The copy simulates it more closely: of what a float simulation and integers
-    do otherwise, nearly all is the rounding of biases (see `compare`, which counts both apart).
+    Freezing either gives the same Program. The copy simulates it more closely: all that is left between a float
+    simulation and integers is the last bits of sums in float32 (see `compare`, which counts both apart).
 
     Parameters
     ----------
