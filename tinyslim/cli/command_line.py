@@ -14,6 +14,7 @@ from . import (
     bench_engine,
     compress_model,
     evaluate_file,
+    follow_course,
     list_recipes,
     measure_cliff,
     measure_sensitivity,
@@ -39,6 +40,7 @@ COMMANDS = (
     report_quantization,
     reproduce_table,
     bench_engine,
+    follow_course,
     show_info,
 )
 
