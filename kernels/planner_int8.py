@@ -168,7 +168,7 @@ class Planner:
         return start
 
     def _rescaled(self, channels, vectors: int, zero_point: int = 0, low: int = 0, high: int = 255):
-        """The fields of a layer whose sums become bytes: arguments of `rescaling`, and the `vectors` of a tile's row."""
+        """The fields of a layer whose sums become bytes: arguments of `rescaling`, and the vectors of a tile's row."""
         rows = rescaling(*channels)
         return {
             "constants": self._keep(self._constants, parameter_blocks(rows, vectors)),

@@ -66,7 +66,7 @@ def is_steep(rows: np.ndarray) -> bool:
 
 
 def parameter_blocks(rows: np.ndarray, vectors: int) -> np.ndarray:
-    """Rows of parameters (8, channels) as one block (7, vectors, lanes) for each stretch of channels, flat."""
+    """Rows of parameters (8, channels) as one block (8, vectors, lanes) for each stretch of channels, flat."""
     order = channel_order(vectors)
     table = np.zeros((len(rows), round_up(rows.shape[1], order.size)), np.int32)
     table[:, : rows.shape[1]] = rows

@@ -68,8 +68,11 @@ def test_biases_between_whole_steps_are_kept_where_they_are_seen(multiplier, tmp
     result = run_elsewhere(tmp_path / "x.onnx", x)
     assert np.abs(result - program.run(x)).max() <= (multiplier < 1)
     assert multiplier < 1 or (np.abs(whole.run(x) - program.run(x)) >= 1).mean() > 0.3
-    stored = {tensor.name: tensor.data_type for tensor in onnx.load(tmp_path / "x.onnx").graph.initializer}
-    assert (stored["conv.bias"] == onnx.TensorProto.INT32) == (multiplier < 1)
+    stored = {tensor.name for tensor in onnx.load(tmp_path / "x.onnx").graph.initializer}
+    assert ("conv.fraction" in stored) == (multiplier > 1)
+    back = models.from_onnx(tmp_path / "x.onnx")(x).data
+    rounding = 0.5 * multiplier + 0.5  # of the input, which is not rounded there, and of the output
+    assert np.abs(back - program.run(x)).max() <= rounding + 1e-3
 
 
 def test_the_shipped_network_answers_the_same_on_real_images_in_both_kinds(tmp_path):
@@ -87,7 +90,7 @@ def test_the_shipped_network_answers_the_same_on_real_images_in_both_kinds(tmp_p
         theirs = run_elsewhere(tmp_path / f"{number}.onnx", images).argmax(axis=1)
         assert (ours == theirs).mean() >= 0.99
         right = test_set.labels[:1000]
-        assert abs((ours == right).mean() - (theirs == right).mean()) <= 0.002
+        assert abs((ours == right).sum() - (theirs == right).sum()) <= 3
 
 
 def seen(model, batches: int = 3):
@@ -110,7 +113,7 @@ NETWORKS = {
 def test_a_pruned_network_leaves_in_both_kinds(name, tmp_path):
     example = np.zeros((1, 32, 32, 3), np.float32)
     smaller = prune.uniform(seen(NETWORKS[name]()), example, target_flops=0.5)
-    for network, relative in ((smaller, 1e-4), (seen(quant.prepare(smaller, example)), 0.05)):
+    for network, relative in ((smaller, 1e-4), (seen(quant.prepare(smaller, example)), 0.15)):
         program = tinyslim.freeze(network, example)
         deploy.export_onnx(program, tmp_path / "x.onnx")
         onnx.checker.check_model(str(tmp_path / "x.onnx"), full_check=True)

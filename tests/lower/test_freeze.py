@@ -183,7 +183,7 @@ def test_batch_norm_is_folded_with_its_sign():
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_biases_are_rounded_to_256ths_of_a_step_of_the_sums(bits, rng):
-    net = trained_statistics(nn.Sequential(nn.Conv2d(1, 9, 3), nn.ReLU(), nn.Flatten(), nn.Linear(324, 2)), rng)
+    net = trained_statistics(nn.Sequential(nn.Conv2d(1, 9, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1764, 2)), rng)
     net[0].bias.data[:] = rng.normal(size=9)
     prepared = trained_statistics(quant.prepare(net, EXAMPLE, weight_bits=bits), rng)
     conv = tinyslim.freeze(prepared, EXAMPLE).ops[1]

@@ -19,13 +19,13 @@ def check_rescaling(op) -> None:
     if most.max() >= 2**31 or least.min() < -(2**31):
         raise ValueError(f"sums from {least.min()} to {most.max()} must fit into int32")
     if "multiplier" in op.arrays:
-        if (op.arrays["fraction"] != 0)[op.arrays["shift"] < 22].any():
-            raise ValueError("`fraction` must be 0 where `shift` is below 22: a step is more than a byte's range there")
         multiplier, shift = op.arrays["multiplier"], op.arrays["shift"]
         if multiplier.min() < 2**30:
             raise ValueError(f"`multiplier` (={multiplier.min()}) must be at least 2^30")
         if not 1 <= shift.min() <= shift.max() <= 62:
             raise ValueError(f"`shift` (={shift.min()} … {shift.max()}) must be from 1 to 62")
+        if (op.arrays["fraction"] != 0)[shift < 22].any():
+            raise ValueError("`fraction` must be 0 where `shift` is below 22: a step is more than a byte's range there")
 
 
 def check_mean(count: int) -> None:

@@ -22,8 +22,8 @@ def export_onnx(program, path) -> None:
     DequantizeLinear: uint8 activations with one scale and zero point, int8 weights with a scale for each output
     channel, int32 biases in steps of S_x·S_w. Its integers are the program's, but for the fractions of biases; and a
     runtime multiplies sums by a float32 factor where the program has a fixed-point one, so now and then a byte is
-    another by one. A layer of which a fraction counts for more than 1/8 of an output's step has a float32 bias. A mixed
-    Program has operators of either kind.
+    another by one. Where a fraction counts for more than 1/32 of an output's step, an Add of real numbers follows the
+    layer. A mixed Program has operators of either kind.
 
     Parameters
     ----------
