@@ -154,7 +154,7 @@ def installed(tmp_path_factory) -> Path:
     source, wheels, target = (tmp_path_factory.mktemp(name) for name in ("source", "wheels", "target"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    for name in ("tinyslim", "kernels"):
+    for name in ("tinyslim", "kernels", "tutorials"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
     run(*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(source))
@@ -179,4 +179,6 @@ def test_wheel_holds_every_module_and_the_data_beside_it(installed):
     ours = {path for path in (ROOT / "tinyslim").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     for path in ours:
         assert (installed / path.relative_to(ROOT)).exists(), path
+    for path in (ROOT / "tutorials").glob("*.py"):
+        assert (installed / "tinyslim" / "tutorials" / path.name).exists(), path
     assert not (installed / "kernels").exists()

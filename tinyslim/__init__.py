@@ -14,6 +14,7 @@ _PUBLIC = {
     "Tensor": "autograd",
     "autograd": None,
     "compress": None,
+    "course": None,
     "data": None,
     "deploy": None,
     "distill": None,

@@ -5,6 +5,9 @@ from . import (
     compress as compress,
 )
 from . import (
+    course as course,
+)
+from . import (
     data as data,
 )
 from . import (

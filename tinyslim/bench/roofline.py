@@ -35,6 +35,13 @@ def draw_roofline(climb: Climb, path) -> Path:
     -------
     Path
     """
+    path = Path(path)
+    roofline_figure(climb).savefig(path)
+    return path
+
+
+def roofline_figure(climb: Climb):
+    """The roofline of a climb as a matplotlib figure."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 6.2), dpi=150, layout="constrained")
@@ -47,9 +54,7 @@ def draw_roofline(climb: Climb, path) -> Path:
     draw_least_traffic(axes, climb, points)
     draw_rungs(axes, climb, points)
     decorate(axes, climb, left, right)
-    path = Path(path)
-    figure.savefig(path)
-    return path
+    return figure
 
 
 def places(climb: Climb) -> list[tuple]:

@@ -14,6 +14,7 @@ from . import (
     bench_engine,
     compress_model,
     evaluate_file,
+    follow_course,
     list_recipes,
     measure_cliff,
     measure_sensitivity,
@@ -37,6 +38,7 @@ COMMANDS = (
     report_quantization,
     reproduce_table,
     bench_engine,
+    follow_course,
     show_info,
 )
 

@@ -1,10 +1,18 @@
 """Figures of what a run did."""
 
 from .answers import Answer, Opinion, disagreements
+from .expression_picture import describe_expression, expression_figure
 from .figures import draw_trade_off, draw_training_curve
 from .layer_figures import NARROW, layers_figure
 from .page import Page, Picture, Section
-from .pictures import compression_figure, save_compression_figure, save_figure, trade_off_figure, training_figure
+from .pictures import (
+    compression_figure,
+    empty_figure,
+    save_compression_figure,
+    save_figure,
+    trade_off_figure,
+    training_figure,
+)
 from .pruning_figures import (
     draw_cliff,
     draw_filters,
@@ -45,6 +53,7 @@ __all__ = [
     "Section",
     "cliff_figure",
     "compression_figure",
+    "describe_expression",
     "disagreements",
     "distributions_figure",
     "draw_cliff",
@@ -62,6 +71,8 @@ __all__ = [
     "draw_trade_off",
     "draw_training_curve",
     "draw_widths",
+    "empty_figure",
+    "expression_figure",
     "filters_figure",
     "layers_figure",
     "noise_figure",

@@ -53,9 +53,18 @@ def empty_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path) -> None:
-    """Write a figure as PNG, whole or not at all; the same figure gives the same bytes."""
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=150, metadata={"Software": None}))
+def save_figure(figure: Figure, path, alt: str | None = None) -> None:
+    """Write a figure as PNG, whole or not at all; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : str or Path
+    alt : str, optional
+        What there is to see; it stands in the file as its description.
+    """
+    metadata = {"Software": None} | ({"Description": alt} if alt else {})
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=150, metadata=metadata))
 
 
 def save_compression_figure(metrics: dict, history: list[dict], path) -> None:

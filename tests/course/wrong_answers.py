@@ -1,0 +1,101 @@
+"""For each exercise a typical wrong answer, and words of the message that shall help whoever gives it."""
+
+#: (lesson, exercise) → (the answer's cell, words of the message)
+WRONG = {
+    (0, "bytes_after"): (
+        "def bytes_after(parameters, share_kept, bits):\n    return parameters * share_kept * bits",
+        "eight of them make one byte",
+    ),
+    (0, "keep"): (
+        "def keep(weight, count):\n    return np.sort(np.argsort(weight.sum(axis=(0, 1, 2)))[-count:])",
+        "large, though negative",
+    ),
+    (1, "backward"): (
+        "def backward(result):\n    result.grad = 1.0\n    waiting = [result]\n    while waiting:\n        node = waiting.pop(0)\n"
+        "        for parent, slope in zip(node.inputs, node.slopes):\n            parent.grad += node.grad * slope\n"
+        "            waiting.append(parent)",
+        "must",
+    ),
+    (1, "bias_gradient"): ("def bias_gradient(grad):\n    return grad.mean(axis=0)", "every use adds its share"),
+    (2, "softplus"): (
+        '@operation("x")\ndef softplus(x):\n    return np.logaddexp(0, x), each(lambda grad: 1 / (1 + np.exp(-x)))',
+        "multiply by `grad`",
+    ),
+    (2, "slope"): (
+        "def slope(function, x, direction, step=1e-6):\n    return (function(x + step * direction) - function(x)) / step",
+        "to *both* sides",
+    ),
+    (2, "larger"): (
+        '@operation("a", "b")\ndef larger(a, b):\n    return np.maximum(a, b), each(lambda grad: grad, lambda grad: grad)',
+        "both inputs got the whole gradient",
+    ),
+    (3, "cross_entropy"): (
+        "def cross_entropy(logits, label):\n    p = np.exp(logits) / np.exp(logits).sum()\n"
+        "    return -np.log(p[label]), p - (np.arange(len(p)) == label)",
+        "subtract the largest logit",
+    ),
+    (3, "step"): (
+        "def step(weight, grad, velocity, lr, momentum):\n    return weight - lr * grad, grad",
+        "forgot the first",
+    ),
+    (3, "first_loss"): ("def first_loss(classes):\n    return np.log2(classes)", "natural logarithm"),
+    (4, "count"): (
+        "def side_of_result(side, size, stride, padding):\n    return (side + padding - size) // stride + 1\n"
+        "def operations(side_out, size, cin, cout):\n    return 2 * side_out**2 * size**2 * cin * cout",
+        "at *both* ends",
+    ),
+    (4, "im2col"): (
+        "def im2col(x, k):\n    height, width, _ = x.shape\n"
+        "    return np.array([x[u:u+k, v:v+k].reshape(-1) for v in range(width-k+1) for u in range(height-k+1)])",
+        "*right* of the first",
+    ),
+    (4, "roof"): (
+        "def roof(intensity, peak, bandwidth):\n    return intensity * bandwidth",
+        "the ceiling of 400 holds",
+    ),
+    (5, "depthwise"): (
+        "def depthwise(x, weight):\n    k = 3\n    height, width = x.shape[0] - 2, x.shape[1] - 2\n"
+        "    return sum(x[u:u+height, v:v+width] * weight[2-u, 2-v] for u in range(3) for v in range(3))",
+        "turned by 180°",
+    ),
+    (5, "share"): (
+        "def dense(k, c, d):\n    return k * k * c * d\ndef separable(k, c, d):\n    return k * k * c + k * k * c * d",
+        "it has no 9",
+    ),
+    (5, "width"): (
+        "def pointwise_factor(alpha):\n    return alpha\ndef depthwise_factor(alpha):\n    return alpha",
+        "both shrink",
+    ),
+    (6, "batch_norm"): (
+        "def batch_norm(x, gamma, beta, eps=1e-5):\n    axes = (0, 1, 2)\n"
+        "    return gamma * (x - x.mean(axis=axes)) / (x.var(axis=axes) + eps) + beta",
+        "*root* of the variance",
+    ),
+    (6, "order"): (
+        "def order(n, seed, epoch):\n    return np.random.default_rng(seed + epoch).permutation(n)",
+        "don't add them",
+    ),
+    (6, "interval"): (
+        "def interval(p, n):\n    margin = np.sqrt(p * (1 - p) / n)\n    return p - margin, p + margin\n"
+        "def differ(p, q, n):\n    return abs(p - q) > 0.02",
+        "95 % need 1.96",
+    ),
+    (7, "counts"): (
+        "def parameters(k, c, d):\n    return k * k * c * d\n"
+        "def flops(k, c, d, side, stride):\n    return 2 * side**2 * parameters(k, c, d)",
+        "places of the *result*",
+    ),
+    (7, "middle"): ("def middle(times):\n    return np.mean(times), np.std(times)", "that is the mean"),
+    (7, "speedup"): ("def speedup(kept, arithmetic):\n    return 1 / kept", "nothing gets faster"),
+    (8, "stays"): (
+        "def stays(weight, ratio):\n    norms = np.abs(weight.sum(axis=(0, 1, 2)))\n"
+        "    return np.sort(np.argsort(norms)[int(ratio * len(norms)):])",
+        "cancel in a sum",
+    ),
+    (8, "cut"): (
+        'def cut(parts, keep):\n    return {"first": parts["first"][..., keep], "gamma": parts["gamma"][keep],\n'
+        '            "beta": parts["beta"][keep], "second": parts["second"]}',
+        "`second` has shape (3, 3, 6, 3)",
+    ),
+    (8, "ratio"): ("def ratio(target):\n    return target", "on *both* sides"),
+}
