@@ -160,3 +160,22 @@ def float_mobilenet(seed: int, width=0.25, size=28, channels=1, classes=10, stem
     net.add("global_avg_pool2d")
     net.linear(inputs, classes)
     return net.builder.build()
+
+
+def both_sides(seed: int, preprocessing=None) -> deploy.Program:
+    """A mixed net: real numbers, bytes with a skip over a real layer, real numbers again."""
+    net, real = Int8Network(seed), FloatNetwork(seed)
+    net.builder = deploy.Builder("mixed", (9, 7, 3), preprocessing=preprocessing)
+    stem = {"weight": real.array(3, 3, 3, 11), "bias": real.array(11)}
+    net.last = net.builder.add("conv2d_float32", "stem", 0, **stem, padding=(1, 1, 1, 1), low=0.0)
+    net.add("quantize", scale=0.02, zero_point=0)
+    skip = net.conv2d(11, 16, 3, stride=2, padding=(1, 1, 0, 2))
+    net.conv2d(16, 16, 1)
+    net.add("dequantize", scale=0.01, zero_point=net.byte())
+    net.add("depthwise_conv2d_float32", weight=real.array(3, 3, 16), bias=real.array(16), padding=(1, 1, 1, 1))
+    middle = net.add("quantize", scale=0.02, zero_point=net.byte())
+    net.add("concat", middle, skip)
+    net.add("flatten")
+    net.add("dequantize", scale=0.01, zero_point=net.byte())
+    net.add("linear_float32", weight=real.array(5 * 4 * 32, 10), bias=real.array(10))
+    return net.builder.build()

@@ -16,7 +16,8 @@ from tinyslim.deploy import file_format
 
 def every_kind() -> list[deploy.Program]:
     preprocessing = ([0.1, 0.4, 0.5], [0.3, 0.2, 0.25])
-    return [networks.every_int8_op(0, preprocessing), networks.every_float_op(0, preprocessing)]
+    builders = networks.every_int8_op, networks.every_float_op, networks.both_sides
+    return [build(0, preprocessing) for build in builders]
 
 
 @pytest.fixture(scope="module", params=every_kind(), ids=lambda program: program.kind)

@@ -261,6 +261,7 @@ def test_a_concat_whose_inputs_go_elsewhere_too_runs_on_integers(symmetric, bits
     np.testing.assert_array_equal(executed, deploy.reference_run(program, x))
     program.save(tmp_path / "skips.npz")
     np.testing.assert_array_equal(executed, deploy.load(tmp_path / "skips.npz").run(x))
+    assert max(row.largest for row in quant.compare(prepared, program, x).rows) <= 1
     simulated = prepared(x).data
     assert np.abs(executed - simulated).max() <= (0.02 if bits == 8 else 0.2) * np.abs(simulated).max()
 

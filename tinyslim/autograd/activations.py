@@ -28,8 +28,8 @@ def clip(x, low=None, high=None):
     Examples
     --------
     >>> import tinyslim.functional as F
-    >>> F.clip([-2.0, 0.5, 3.0], -1, 1)
-    Tensor([-1. ,  0.5,  1. ], dtype=float32)
+    >>> F.clip([-2.0, 0.5, 3.0], -1, 1).data.tolist()
+    [-1.0, 0.5, 1.0]
     """
     return _clip(x, -np.inf if low is None else low, np.inf if high is None else high)
 

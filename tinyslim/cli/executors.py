@@ -31,9 +31,11 @@ def chosen_executor(arguments: argparse.Namespace) -> Iterator:
 def _processes(count: int):
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
+    from signal import SIG_DFL, SIGINT, signal
 
-    # Not forked: threads of kernels, and of OpenMP, don't survive that.
-    return ProcessPoolExecutor(count, get_context("spawn"))
+    # Not forked: threads of kernels, and of OpenMP, don't survive that. Ctrl-C ends a worker at once: as an exception
+    # it would only end the trial at hand, and the worker would begin the next.
+    return ProcessPoolExecutor(count, get_context("spawn"), initializer=signal, initargs=(SIGINT, SIG_DFL))
 
 
 def _client(address: str):

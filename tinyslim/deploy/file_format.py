@@ -1,8 +1,8 @@
 """The file of a Program: an uncompressed .npz of a JSON header and of one array for each dtype.
 
 The header holds facts, ops and shapes; arrays follow one another in the order of the ops and of each kind's arrays, so
-that their offsets are the running sums of their sizes. An int8 program has one int8 array with all weights and shifts,
-and one int32 array with all other constants, where a float32 stands as its bits.
+that their offsets are the running sums of their sizes. An int8 program, or a mixed one, has one int8 array with all
+weights of bytes and shifts, and one int32 array with all other constants, where a float32 stands as its bits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from .ops import OPS
 
 VERSION = 1
 #: The arrays of a file beside its header, for each kind of program.
-STORES = {"float32": {"float32": "<f4"}, "int8": {"int8": "|i1", "int32": "<i4"}}
+BYTES = {"int8": "|i1", "int32": "<i4"}
+STORES = {"float32": {"float32": "<f4"}, "int8": BYTES, "mixed": BYTES}
 #: What reading a file that is none of ours can raise on the way.
 UNREADABLE = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, EOFError, RecursionError, RuntimeError,
@@ -87,7 +88,7 @@ def describe(program) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def store_of(kind: str, dtype: str) -> str:
-    """The array that keeps numbers of `dtype`: an int8 program has no other place for float32 than among its int32."""
+    """The array that keeps numbers of `dtype`: beside bytes, float32 has no other place than among the int32."""
     return dtype if dtype in STORES[kind] else "int32"
 
 

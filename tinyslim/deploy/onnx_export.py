@@ -7,7 +7,7 @@ import json
 from tinyslim.files import write_atomically
 
 from .onnx_graph import INPUT, GraphWriter, Value
-from .onnx_operators import OPERATORS, bounded
+from .onnx_operators import write_real
 from .onnx_quantized import QuantizedWriter
 
 
@@ -21,7 +21,8 @@ def export_onnx(program, path) -> None:
     A float32 Program becomes float32 operators. An int8 Program becomes the same operators between QuantizeLinear and
     DequantizeLinear: uint8 activations with one scale and zero point, int8 weights with a scale for each output
     channel, int32 biases in steps of S_x·S_w. Its integers are the program's; a runtime multiplies sums by a float32
-    factor where the program has a fixed-point one, so now and then a byte is another by one.
+    factor where the program has a fixed-point one, so now and then a byte is another by one. A mixed Program has
+    operators of either kind.
 
     Parameters
     ----------
@@ -60,13 +61,8 @@ def write_float(graph: GraphWriter, program) -> Value:
     values = [Value(INPUT)]
     for op in program.ops:
         inputs, shapes = ([of[value] for value in op.inputs] for of in (values, [s.shape for s in program.specs]))
-        x = OPERATORS[op.kind](graph, op, inputs, shapes, lambda name, array, _, op=op: _store(graph, op, name, array))
-        values.append(bounded(graph, op, x, op.attributes.get("low"), op.attributes.get("high")))
+        values.append(write_real(graph, op, op.kind, inputs, shapes))
     return values[-1]
-
-
-def _store(graph: GraphWriter, op, name: str, array) -> str:
-    return graph.constant(f"{op.name}.{name}", array)
 
 
 def metadata(program) -> dict[str, str]:

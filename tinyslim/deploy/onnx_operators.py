@@ -129,3 +129,13 @@ def bounded(graph: GraphWriter, op, x: Value, low: float | None, high: float | N
         for name, end in (("low", low), ("high", high))
     ]
     return Value(graph.node("Clip", [x.name, *ends], f"{op.name}.clip"), x.order)
+
+
+def write_real(graph: GraphWriter, op, operator: str, inputs: list[Value], shapes) -> Value:
+    """Append an op of real numbers, which ONNX calls as `OPERATORS` has it under the name `operator`."""
+
+    def store(name: str, array: np.ndarray, axis: int) -> str:
+        return graph.constant(f"{op.name}.{name}", array)
+
+    x = OPERATORS[operator](graph, op, inputs, shapes, store)
+    return bounded(graph, op, x, op.attributes.get("low"), op.attributes.get("high"))

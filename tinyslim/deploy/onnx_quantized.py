@@ -1,4 +1,4 @@
-"""An int8 Program as an ONNX graph of real numbers between quantisers (QDQ), which a runtime fuses back to integers.
+"""An int8 or mixed Program as an ONNX graph of real numbers between quantisers (QDQ), which runtimes fuse to integers.
 
     bytes → DequantizeLinear → operator → QuantizeLinear → bytes
 
@@ -12,8 +12,10 @@ from collections import defaultdict
 
 import numpy as np
 
+from .float_ops import FloatKind
 from .onnx_graph import INPUT, GraphWriter, Value
-from .onnx_operators import OPERATORS, bounded
+from .onnx_operators import OPERATORS, bounded, write_real
+from .ops import in_float32
 
 #: The step of values that nothing fixes: their bytes then span a range of 1.
 FREE_SCALE = 1 / 255
@@ -43,8 +45,10 @@ def input_scales(program, op, output_scale: float) -> list[float | None]:
 def value_scales(program) -> dict[int, float]:
     """A scale for each value of bytes, such that the quotients are those that the ops have."""
     ties: dict[int, list[tuple[int, float]]] = defaultdict(list)
-    known = {1: program.ops[0].attributes["scale"]}
+    known = {}
     for value, op in enumerate(program.ops, 1):
+        if op.kind == "quantize":
+            known[value] = op.attributes["scale"]
         if op.kind == "dequantize":
             known.setdefault(op.inputs[0], op.attributes["scale"])
         for source, ratio in zip(op.inputs, input_scales(program, op, 1.0), strict=True):
@@ -63,12 +67,12 @@ def value_scales(program) -> dict[int, float]:
 
 
 class QuantizedWriter:
-    """Writes the ops of an int8 Program, each between quantisers."""
+    """Writes the ops of a Program, those on bytes between quantisers."""
 
     def __init__(self, graph: GraphWriter, program):
         self.graph, self.program = graph, program
         self.scales = value_scales(program)
-        #: Each value's bytes, and their zero point.
+        #: Each value, bytes or real numbers, and the zero point of the bytes.
         self.values: list[Value] = [Value(INPUT)]
         self.zero_points = [0]
         self._read: dict[tuple[str, float, int], Value] = {}
@@ -83,10 +87,13 @@ class QuantizedWriter:
         if op.kind == "dequantize":
             self.zero_points.append(0)
             return self.read(op.inputs[0], op.attributes["scale"], op.attributes["zero_point"], op.name)
+        if isinstance(self.program.op_kind(op), FloatKind):
+            self.zero_points.append(0)
+            return write_real(self.graph, op, *self._real(op))
         zero_point = op.attributes.get("zero_point", self.zero_points[op.inputs[0]])
         self.zero_points.append(zero_point)
         if op.kind == "quantize":
-            return self.quantize(self.values[0], op, self.scales[number], zero_point)
+            return self.quantize(self.values[op.inputs[0]], op, self.scales[number], zero_point)
         inputs = self._inputs(op, number)
         shapes = [self.program.specs[value].shape for value in op.inputs]
         x = OPERATORS[op.kind](self.graph, op, inputs, shapes, self._parameter(op, number))
@@ -94,6 +101,11 @@ class QuantizedWriter:
             return x
         x = bounded(self.graph, op, x, *real_bounds(op, zero_point, self.scales[number]))
         return self.quantize(x, op, self.scales[number], zero_point)
+
+    def _real(self, op) -> tuple[str, list[Value], list]:
+        """The operator of an op of real numbers, its inputs and their shapes."""
+        shapes = [self.program.specs[value].shape for value in op.inputs]
+        return op.kind.removesuffix(in_float32("")), [self.values[value] for value in op.inputs], shapes
 
     def _inputs(self, op, number: int) -> list[Value]:
         """The op's inputs as real numbers."""

@@ -11,8 +11,18 @@ from .float_ops import FLOAT_OPS
 from .int8_ops import INT8_OPS
 from .kinds import OpKind, Spec, check_arrays, check_attributes
 
-#: The op kinds of each kind of program.
-OPS: dict[str, dict[str, OpKind]] = {"float32": FLOAT_OPS, "int8": INT8_OPS}
+
+def in_float32(kind: str) -> str:
+    """What a mixed program calls an op of `FLOAT_OPS`: there are bytes by the same name beside it."""
+    return f"{kind}_float32"
+
+
+#: The op kinds of each kind of program. A mixed one has both sides, and `quantize` and `dequantize` between them.
+OPS: dict[str, dict[str, OpKind]] = {
+    "float32": FLOAT_OPS,
+    "int8": INT8_OPS,
+    "mixed": INT8_OPS | {in_float32(name): kind for name, kind in FLOAT_OPS.items()},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +32,7 @@ class Op:
     Parameters
     ----------
     kind : str
-        A key of `FLOAT_OPS` or `INT8_OPS`.
+        A key of `FLOAT_OPS` or `INT8_OPS`; in a mixed program, one of `OPS["mixed"]`.
     name : str
         Where it comes from, such as the path of a module.
     inputs : sequence of int

@@ -1,4 +1,4 @@
-"""A Program: a network as a list of ops, float32 or int8, that runs without any training code.
+"""A Program: a network as a list of ops, float32 or int8 or both, that runs without any training code.
 
 Build one op by op with `Builder`, or load one; `run` it, `save` it, print its `summary`.
 """
@@ -17,7 +17,11 @@ from tinyslim.files import write_atomically
 from . import file_format, runtime
 from .kinds import OpKind
 from .listing import listing
+from .mixed_runner import MixedRunner
 from .ops import OPS, Op, check_ops
+
+#: How each kind of program runs.
+RUNNERS = {"float32": runtime.FloatRunner, "int8": runtime.Int8Runner, "mixed": MixedRunner}
 
 
 class Program:
@@ -25,8 +29,9 @@ class Program:
 
     Parameters
     ----------
-    kind : {"float32", "int8"}
-        Whether its ops are those of `FLOAT_OPS` or of `INT8_OPS`. An int8 program begins with the op `quantize`.
+    kind : {"float32", "int8", "mixed"}
+        Whether its ops are those of `FLOAT_OPS` or of `INT8_OPS`. An int8 program begins with the op `quantize`. A
+        mixed one has ops of both, those of `FLOAT_OPS` under names that end in ``_float32``.
     input_shape : tuple of int
         (height, width, channels) of one image.
     ops : sequence of Op
@@ -118,7 +123,7 @@ class Program:
 
     @cached_property
     def _runner(self):
-        return runtime.RUNNERS[self.kind](self)
+        return RUNNERS[self.kind](self)
 
     def check_input(self, x: np.ndarray) -> np.ndarray:
         """`x`, if it is something that the program takes; raises what `run` documents."""

@@ -123,6 +123,3 @@ class Int8Runner:
         program = self.program
         planner = planner_int8.Planner(program.input_shape)
         return planner.finish(add_ops(program, program.ops[1:count], planner, [None, read_input(planner)]))
-
-
-RUNNERS = {"float32": FloatRunner, "int8": Int8Runner}

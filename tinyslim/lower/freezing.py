@@ -5,14 +5,16 @@ from __future__ import annotations
 from tinyslim import deploy
 from tinyslim.graph import trace
 from tinyslim.nn import Module
-from tinyslim.quant import is_prepared
+from tinyslim.quant import float_layers, is_prepared
 
 from .to_float32 import lower_float32
 from .to_int8 import lower_int8
+from .to_mixed import lower_mixed
 
 
 def freeze(model: Module, example, classes=None) -> deploy.Program:
-    """Lower `model`: a plain one to a float32 Program, one prepared for quantisation to an int8 Program.
+    """Lower `model`: a plain one to a float32 Program, one prepared for quantisation to an int8 Program, or, where
+    some of its layers stay in float32, to a mixed one.
 
     Parameters
     ----------
@@ -43,7 +45,11 @@ def freeze(model: Module, example, classes=None) -> deploy.Program:
     ['conv2d', 'global_avg_pool2d', 'linear']
     """
     graph = trace(model, example)
-    prepared = is_prepared(graph)
-    builder = deploy.Builder("int8" if prepared else "float32", graph.input.shape[1:], model.preprocessing, classes)
-    (lower_int8 if prepared else lower_float32)(graph, builder)
+    kind = "float32" if not is_prepared(graph) else "mixed" if float_layers(graph) else "int8"
+    builder = deploy.Builder(kind, graph.input.shape[1:], model.preprocessing, classes)
+    LOWERINGS[kind](graph, builder)
     return builder.build()
+
+
+#: By the kind of Program.
+LOWERINGS = {"float32": lower_float32, "int8": lower_int8, "mixed": lower_mixed}

@@ -18,10 +18,10 @@ def lower_float32(graph: Graph, program: deploy.Builder) -> None:
     lowering = Lowering(graph, program, {graph.input: program.input})
     for node in graph.nodes[1:]:
         if node not in lowering.values:
-            _lower(lowering, node)
+            lower_node(lowering, node)
 
 
-def _lower(lowering: Lowering, node: Node) -> None:
+def lower_node(lowering: Lowering, node: Node) -> None:
     """Emit the operation of `node`, and of those behind it that fuse with it."""
     if node.op in RULES:
         RULES[node.op](lowering, node)

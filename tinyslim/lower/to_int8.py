@@ -48,19 +48,19 @@ class Int8Lowering(Lowering):
 
     def output(self, members: list[Node]) -> tuple[list[Node], Grid | None]:
         """A chain with the quantiser that ends it, and its grid; None where the network's output ends it."""
-        quantizer = self._quantizer_behind(members[-1])
+        quantizer = self.quantizer_behind(members[-1])
         if quantizer is None:
             return members, None
         return [*members, quantizer], self.graph.layer(quantizer).grid()
 
-    def _quantizer_behind(self, node: Node) -> Node | None:
+    def quantizer_behind(self, node: Node) -> Node | None:
         """The quantiser of `node`, or that of the concat (and activation) it goes into: they share one grid."""
         users = self.graph.users(node)
         for user in users:
             if user.op == "fake_quant":
                 return user
         if len(users) == 1 and users[0].op == "concat":
-            return self._quantizer_behind(chain(self.graph, users[0])[-1])
+            return self.quantizer_behind(chain(self.graph, users[0])[-1])
         return None
 
 
@@ -70,13 +70,13 @@ def lower_int8(graph: Graph, program: deploy.Builder) -> None:
     _quantize_input(lowering)
     for node in graph.nodes[1:]:
         if node not in lowering.values:
-            _lower(lowering, node)
+            lower_node(lowering, node)
     if graph.output in lowering.grids:
         grid = lowering.grid_of(graph.output)
         program.add("dequantize", "logits", lowering.values[graph.output], scale=grid.scale, zero_point=grid.zero_point)
 
 
-def _lower(lowering: Int8Lowering, node: Node) -> None:
+def lower_node(lowering: Int8Lowering, node: Node) -> None:
     """Emit the operation of `node`, and of those behind it that fuse with it."""
     if node.op in RULES:
         RULES[node.op](lowering, node)

@@ -45,7 +45,7 @@ class Paths:
     --------
     >>> paths = Paths({"train"})
     >>> paths.free("a.train"), paths.free("a"), paths.free("a.train"), paths.free("a.train.b"), paths.free("1: x")
-    ('a.train_', 'a_1', 'a_train__1', 'a_train__b', '1__x')
+    ('a.train_', 'a_1', 'a_train_', 'a_train__b', '1__x')
     """
 
     def __init__(self, reserved: set[str]):

@@ -15,6 +15,7 @@ import numpy as np
 from tinyslim.graph import Graph, GraphModule, Node
 
 from .folding import Affine, fold
+from .layers import QuantizedWeight
 from .lookup import grid_of
 from .placement import WEIGHTED, chain
 
@@ -71,7 +72,9 @@ def round_biases(model: GraphModule) -> GraphModule:
     """
     rounded = copy.deepcopy(model)
     for node in rounded.graph:
-        if node.op in WEIGHTED and grid_of(rounded.graph, node.inputs[0]) is not None:
+        # A layer that stays in float32 has no steps.
+        quantized = node.op in WEIGHTED and isinstance(rounded.graph.layer(node), QuantizedWeight)
+        if quantized and grid_of(rounded.graph, node.inputs[0]) is not None:
             _round(rounded.graph, node)
     return rounded
 

@@ -192,8 +192,8 @@ def compare(model: GraphModule, program: Program, batch: np.ndarray) -> Comparis
 
 def _images(program: Program, batch: np.ndarray) -> np.ndarray:
     """The batch as the model takes it."""
-    if program.kind == "float32":
-        raise ValueError("`program` (=float32) must be one on integers: freeze a prepared or calibrated model")
+    if program.kind != "int8":
+        raise ValueError(f"`program` (={program.kind}) must be one on integers: freeze a prepared or calibrated model")
     batch = program.check_input(batch)
     if len(batch) == 0:
         raise ValueError("`batch` is empty: there is nothing to compare")

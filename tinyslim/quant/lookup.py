@@ -25,10 +25,13 @@ def grid_of(graph: Graph, node: Node) -> Grid | None:
     """The grid of the integers that stand for `node`'s result; None if it is a real number."""
     if node.op == "fake_quant":
         return graph.layer(node).grid()
+    # A pooling keeps the grid of its input even where it goes into a concat: there it is brought to the concat's.
+    if node.op in KEEPING | {"reshape"} and (kept := grid_of(graph, node.inputs[0])) is not None:
+        return kept
     quantizer = quantizer_behind(graph, chain(graph, node)[-1])
     if quantizer is not None:
         return graph.layer(quantizer).grid()
-    keeps = node.op in KEEPING | {"reshape", "concat", "avg_pool2d", "global_avg_pool2d"}
+    keeps = node.op in {"concat", "avg_pool2d", "global_avg_pool2d"}
     return grid_of(graph, node.inputs[0]) if keeps and node.inputs else None
 
 

@@ -7,8 +7,10 @@ import copy
 from tinyslim.graph import Graph, GraphModule, Neighbour, Node, to_module, trace
 from tinyslim.nn import BatchNorm2d, Layer, Module
 
+from .bits_table import LayerBits, bits_of_layers, name_of
 from .layers import WEIGHT_TYPES, check_weight_type, quantized_layer
-from .placement import WEIGHTED, chain, is_non_negative, quantized_places
+from .mixing import float_nodes, wanted_as_integers
+from .placement import COMPUTING, WEIGHTED, chain, is_non_negative, quantized_places
 from .quantizers import activation_quantizer
 
 
@@ -20,6 +22,7 @@ def prepare(
     weight_bits: int = 8,
     activation_bits: int = 8,
     activation_symmetric: bool = True,
+    table=None,
 ) -> GraphModule:
     """A copy of `model` with fake quantisers: quantisation-aware training (Jacob et al. 2018, §3).
 
@@ -43,11 +46,15 @@ def prepare(
         Whether the grid of a tensor that may be negative reaches as far below 0 as above, its zero point in the middle.
         If not, the grid is affine: it ends where the values do, and the zero point follows. (A tensor that can't be
         negative has zero point 0 either way.)
+    table : str, Path or dict, optional
+        Other bits for some layers, or none: a TOML file or what it holds, see `bits_table`. Layers with
+        ``float = true`` stay as they are, and the Program at the end is one of kind "mixed".
 
     Raises
     ------
     ValueError
-        When the model was prepared already, or has an operation that integers can't compute.
+        When the model was prepared already, or has an operation that integers can't compute; and for each entry of the
+        table that fits nothing.
 
     Examples
     --------
@@ -67,29 +74,32 @@ def prepare(
     if isinstance(model, GraphModule) and is_prepared(model.graph):
         raise ValueError("`model` is prepared already")
     traced = trace(model, example)
+    bits = bits_of_layers(traced, table, LayerBits(weight_bits, activation_bits, weight_quantize_type))
+    floats = float_nodes(traced, {path for path, one in bits.items() if one.float})
     layers: dict[str, Layer] = {}
     for node in traced:
-        if node.op in WEIGHTED:
-            layers |= _quantized(traced, node, weight_quantize_type, weight_bits)
-    settings = activation_quantize_type, activation_bits
+        if node.op in WEIGHTED and node not in floats:
+            layers |= _quantized(traced, node, bits[name_of(node)])
     for node in quantized_places(traced):
-        path = f"quantizers.{node.name.replace('.', '_').replace(':', '_')}"
-        layers[path] = activation_quantizer(*settings, is_non_negative(node), activation_symmetric)
-        quantizer = Node(path, "fake_quant", (), layers[path].attributes, path, node.shape)
-        traced.insert_after(node, quantizer)
+        if node not in floats or wanted_as_integers(traced, node, floats):
+            path = f"quantizers.{node.name.replace('.', '_').replace(':', '_')}"
+            settings = activation_quantize_type, bits[name_of(_head(node))].activation_bits
+            layers[path] = activation_quantizer(*settings, is_non_negative(node), activation_symmetric)
+            quantizer = Node(path, "fake_quant", (), layers[path].attributes, path, node.shape)
+            traced.insert_after(node, quantizer)
     return to_module(traced, layers)
 
 
-def _quantized(traced: Graph, node: Node, weight_quantize_type: str, weight_bits: int) -> dict[str, Layer]:
+def _quantized(traced: Graph, node: Node, bits: LayerBits) -> dict[str, Layer]:
     """The quantised layer that takes the place of `node`'s, by path."""
     if node.module is None:
         raise ValueError(f"{node.name} calls F.{node.op} itself; use its layer in `nn`, so that it can be quantised")
-    check_weight_type(weight_quantize_type)
-    plain, norm = traced.layer(node), None if WEIGHT_TYPES[weight_quantize_type] else _norm_behind(traced, node)
+    check_weight_type(bits.weight_quantize_type)
+    plain, norm = traced.layer(node), None if WEIGHT_TYPES[bits.weight_quantize_type] else _norm_behind(traced, node)
     if norm is not None:
         node.arguments = (*node.arguments, Neighbour(norm.module))
     arrays = {name: copy.deepcopy(getattr(plain, name)) for name in ("weight", "bias")}
-    settings = weight_quantize_type, weight_bits, norm and traced.layer(norm)
+    settings = bits.weight_quantize_type, bits.weight_bits, norm and traced.layer(norm)
     return {node.module: quantized_layer(node.op, arrays, plain.attributes, *settings)}
 
 
@@ -99,6 +109,13 @@ def _norm_behind(traced: Graph, node: Node) -> Node | None:
         if member.op == "batch_norm" and isinstance(traced.layer(member), BatchNorm2d):
             return member
     return None
+
+
+def _head(node: Node) -> Node:
+    """The operation whose result `node` is, behind batch norm and activation."""
+    while node.op not in COMPUTING:
+        node = node.inputs[0]
+    return node
 
 
 def is_prepared(graph: Graph) -> bool:
