@@ -1,1 +1,1 @@
-"""The lessons: percent-format Python files, which run as scripts and open as notebooks; `tinyslim.course` reads them."""
+"""The lessons: percent-format files, which run as scripts and open as notebooks; `tinyslim.course` reads them."""

@@ -117,11 +117,11 @@ course.picture(report.compression_figure(metrics, result.history), "compression"
 # %% [markdown]
 # ## The engine's own code
 #
-# This is the loop that has just run, as it stands in the engine. A *strategy* is an object whose methods, the hooks,
-# are called at fixed moments: `on_epoch_begin` is where pruning cuts.
+# This is what has just run, as it stands in the engine. A *strategy* is an object whose methods, the hooks, are called
+# at fixed moments: here before everything and after it, and within each epoch `on_epoch_begin`, where pruning cuts.
 
 # %%
-course.show(Compressor._epoch)
+course.show(Compressor.run)
 
 # %% [markdown]
 # ### Exercise 1

@@ -112,6 +112,7 @@ backward(four)
 assert one.grad != 1.0, "a's gradient is 1: does a later share overwrite an earlier one? They must be added up"
 assert one.grad != 2.0, "a's gradient is 2, half of it: was a share lost because b was visited once too early?"
 assert one.grad != 6.0, "a's gradient is 6: b was visited twice, and the first time it was not complete"
+assert one.grad != 8.0, "a's gradient is 8: b was visited twice, each time with its whole gradient. Does it wait twice?"
 assert one.grad == 4.0, f"c = 4a, so a's gradient is 4, and yours is {one.grad}"
 x, y = Node(3.0), Node(-2.0)
 product = x * y

@@ -10,9 +10,9 @@
 
 # %% tags=["setup"]
 import numpy as np
+from tinyslim.kernels import ladder
 
 from tinyslim import course, kernels
-from tinyslim.kernels import ladder
 
 # %% [markdown]
 # ## One equation

@@ -3,7 +3,7 @@
 #
 # A convolution does two things at once: it looks at neighbouring pixels, and it mixes channels. **What if each is done
 # alone?** That idea made networks fit into telephones. You will write both halves, count what they save, and find out
-# that the half with the fewest multiplications can cost the most time.
+# that the half with hardly any multiplications costs several times its share of the time.
 #
 # You need: lesson 4. You will use: counting, and a NumPy product that broadcasts.
 
@@ -153,7 +153,7 @@ for kind in kinds:
 # %%
 figure = report.empty_figure(6.4, 2.6)
 axes = figure.subplots()
-for row, (name, parts) in enumerate((("multiplications", macs), ("time", spent))):
+for row, parts in enumerate((macs, spent)):
     left = 0.0
     for kind, colour in zip(kinds, ("#999999", "#D55E00", "#0072B2", "#E69F00"), strict=True):
         width = 100 * parts[kind] / sum(parts.values())
@@ -171,7 +171,7 @@ course.picture(
 )  # fmt: skip
 
 # %% [markdown]
-# Depthwise layers make 3 % of the multiplications and take a far larger share of the time. The roofline of lesson 4
+# Depthwise layers make 3 % of the multiplications and take several times that share of the time. The roofline of lesson 4
 # says why: a pointwise layer uses a loaded pixel for *all* $d$ outputs, a depthwise one uses it $k^2 = 9$ times at most.
 #
 # ### Exercise 3

@@ -14,16 +14,18 @@ import tinyslim
 from tinyslim import course, deploy, graph, kernels, models, nn, report
 
 # %% [markdown]
-# ## Four numbers, one equation each
+# ## Four numbers, one equation
 #
 # For a convolution with $k \times k$ filters from $c$ to $d$ channels, whose result has $h \times w$ pixels:
 #
-# | number | equation | it decides |
+# $$ \text{parameters} = k^2 c\,d, \qquad \text{FLOPs} = 2\,h\,w \cdot \text{parameters} $$
+#
+# | number | how to get it | it decides |
 # |---|---|---|
-# | parameters | $k^2 c\,d$ | what must be learned |
-# | FLOPs | $2\,h\,w\,k^2 c\,d$ | how much arithmetic an image takes |
+# | parameters | the equation | what must be learned |
+# | FLOPs | the equation | how much arithmetic an image takes |
 # | bytes | parameters × bytes a number | the download |
-# | milliseconds | none: measure | what a user feels |
+# | milliseconds | no equation: measure | what a user feels |
 #
 # *FLOP* is short for floating-point operation; a multiplication with its addition counts as two. *MACs*,
 # multiply-accumulates, are half as many. Papers mix the two up: always say which.
@@ -127,8 +129,9 @@ for name, model in networks.items():
 # %% [markdown]
 # ## See it
 #
-# If FLOPs decided, all points would lie on one line through the corner. They don't: a network of many thin layers
-# pays for *moving* numbers and for *starting* layers, and both are missing from the count.
+# By parameters, ResNet-20 is among the small ones; by time it is the slowest, since each of its weights is used at many
+# more pixels. If FLOPs decided, all points on the right would lie on the dotted line. Those above it, the networks of
+# many thin layers, also pay for *moving* numbers and for *starting* layers, and both are missing from the count.
 
 # %%
 figure = report.empty_figure(8.6, 3.6)
@@ -147,6 +150,11 @@ for axes, column, label in zip(
             label=name if column == 0 else None,
         )
     axes.set(xlabel=label, ylabel="ms an image" if column == 0 else None)
+    if column == 1:
+        most = max(row[1] for row in rows.values())
+        slope = next(row[3] for row in rows.values() if row[1] == most) / most
+        axes.plot([0, most], [0, slope * most], ":", color="#666666")
+        axes.text(0.55 * most, 0.5 * slope * most, "equal GFLOP/s", color="#666666", fontsize=8)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
 figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=8)

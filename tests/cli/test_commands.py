@@ -49,6 +49,7 @@ def test_the_help_of_each_command_shows_an_example(command, capsys):
         "compress_model": "compress", "list_recipes": "recipes", "predict_images": "predict",
         "evaluate_file": "evaluate", "summarize": "summary", "train_model": "train", "measure_cliff": "cliff",
         "measure_sensitivity": "sensitivity", "reproduce_table": "reproduce", "bench_engine": "bench",
+        "follow_course": "course",
         "report_quantization": "quant-report", "quantize_model": "quantize", "show_info": "info",
     }[command]  # fmt: skip
     with pytest.raises(SystemExit) as end:

@@ -11,10 +11,11 @@ WRONG = {
         "large, though negative",
     ),
     (1, "backward"): (
-        "def backward(result):\n    result.grad = 1.0\n    waiting = [result]\n    while waiting:\n        node = waiting.pop(0)\n"
+        "def backward(result):\n    result.grad = 1.0\n    waiting = [result]\n    while waiting:\n"
+        "        node = waiting.pop(0)\n"
         "        for parent, slope in zip(node.inputs, node.slopes):\n            parent.grad += node.grad * slope\n"
         "            waiting.append(parent)",
-        "must",
+        "Does it wait twice?",
     ),
     (1, "bias_gradient"): ("def bias_gradient(grad):\n    return grad.mean(axis=0)", "every use adds its share"),
     (2, "softplus"): (
@@ -22,11 +23,13 @@ WRONG = {
         "multiply by `grad`",
     ),
     (2, "slope"): (
-        "def slope(function, x, direction, step=1e-6):\n    return (function(x + step * direction) - function(x)) / step",
+        "def slope(function, x, direction, step=1e-6):\n"
+        "    return (function(x + step * direction) - function(x)) / step",
         "to *both* sides",
     ),
     (2, "larger"): (
-        '@operation("a", "b")\ndef larger(a, b):\n    return np.maximum(a, b), each(lambda grad: grad, lambda grad: grad)',
+        '@operation("a", "b")\ndef larger(a, b):\n'
+        "    return np.maximum(a, b), each(lambda grad: grad, lambda grad: grad)",
         "both inputs got the whole gradient",
     ),
     (3, "cross_entropy"): (

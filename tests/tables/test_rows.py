@@ -6,22 +6,42 @@ import json
 
 import pytest
 
+from tinyslim import data, models, train
 from tinyslim.compress import read_config, recipes
 from tinyslim.tables import BENCHMARKS, TABLES, benchmark, rows_of
+from tinyslim.tables.calibration_rows import CALIBRATION
 from tinyslim.tables.recipe_rows import fitted
-from tinyslim.tables.rows import asks_for_teacher
+from tinyslim.tables.rows import Scene, asks_for_teacher
 
 EVERY_ROW = [(table, row) for table, rows in TABLES.items() for row in rows]
+TRAINED = [(table, row) for table, row in EVERY_ROW if row not in CALIBRATION]
 
 
-@pytest.mark.parametrize("data", BENCHMARKS)
-@pytest.mark.parametrize(("table", "row"), EVERY_ROW, ids=[f"{table}-{row.name}" for table, row in EVERY_ROW])
-def test_every_plan_is_a_config_with_the_tables_epochs_and_the_seed(data, table, row):
-    plan = row.plan(benchmark(data), 5)
+@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize(("table", "row"), TRAINED, ids=[f"{table}-{row.name}" for table, row in TRAINED])
+def test_every_plan_is_a_config_with_the_tables_epochs_and_the_seed(name, table, row):
+    plan = row.plan(benchmark(name), 5)
     config = read_config(plan)
-    assert (config.settings.epochs, config.settings.seed) == (benchmark(data).epochs[table], 5)
-    assert config.settings.augment == benchmark(data).compressor["augment"]
+    assert (config.settings.epochs, config.settings.seed) == (benchmark(name).epochs[table], 5)
+    assert config.settings.augment == benchmark(name).compressor["augment"]
     assert json.loads(json.dumps(plan)) == plan
+
+
+def test_rows_of_calibration_try_every_way_once_and_train_nothing():
+    plans = [row.plan(benchmark("fashion_mnist"), 3) for row in CALIBRATION]
+    assert len({json.dumps(plan) for plan in plans}) == len(plans) == 4 * 2 * 2 * 2
+    assert all(plan["seed"] == 3 for plan in plans)
+
+
+def test_a_row_of_calibration_gives_the_numbers_of_an_int8_program(tmp_path):
+    train_set, test_set = (part.subset(64) for part in data.load("fashion_mnist_mini"))
+    model = models.mobilenet_v1(num_classes=10, width=0.125, in_channels=1, stem_stride=1)
+    train.fit(model, train_set, epochs=1, batch_size=16, lr=0.01, quiet=True)
+    row = CALIBRATION[3]
+    scene = Scene(row.plan(benchmark("fashion_mnist_mini"), 0), train_set, test_set, 0, tmp_path, model=model.eval())
+    outcome = row.run(scene)
+    assert outcome.metrics["kind"] == "int8" and outcome.history == []
+    assert outcome.metrics["after"]["bytes"] < 0.4 * outcome.metrics["before"]["bytes"]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -43,9 +63,9 @@ def test_every_recipe_that_ships_has_a_row():
 
 
 def test_measuring_strategies_see_as_many_images_on_every_benchmark():
-    for data, count in (("fashion_mnist", 60_000), ("fashion_mnist_mini", 10_000), ("cifar10", 50_000)):
+    for name, count in (("fashion_mnist", 60_000), ("fashion_mnist_mini", 10_000), ("cifar10", 50_000)):
         (row,) = rows_of("prune", ["sensitive"])
-        rate = row.plan(benchmark(data), 0)["strategies"]["prune"]["eval_rate"]
+        rate = row.plan(benchmark(name), 0)["strategies"]["prune"]["eval_rate"]
         assert round(rate * count) == pytest.approx(2000, abs=1)
 
 

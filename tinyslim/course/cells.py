@@ -73,8 +73,9 @@ def read_percent(text: str) -> list[Cell]:
 
     Examples
     --------
-    >>> read_percent('# %% [markdown]\\n# # Title\\n\\n# %% tags=["setup"]\\nx = 1\\n')
-    [Cell(kind='markdown', source='# Title', metadata={}), Cell(kind='code', source='x = 1', metadata={'tags': ['setup']})]
+    >>> title, code = read_percent('# %% [markdown]\\n# # Title\\n\\n# %% tags=["setup"]\\nx = 1\\n')
+    >>> title.source, code.source, code.is_setup
+    ('# Title', 'x = 1', True)
     """
     cells: list[tuple[str, dict, list[str]]] = []
     for number, line in enumerate(text.splitlines(), 1):

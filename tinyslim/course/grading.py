@@ -54,7 +54,8 @@ def grade(
     Examples
     --------
     >>> exercise = Cell("code", "x = 2", {"nbgrader": {"grade_id": "two", "solution": True}})
-    >>> check = Cell("code", "assert x == 2, 'x is not 2'", {"nbgrader": {"grade_id": "check_two", "grade": True, "points": 1}})
+    >>> graded = {"grade_id": "check_two", "grade": True, "points": 1}
+    >>> check = Cell("code", "assert x == 2, 'x is not 2'", {"nbgrader": graded})
     >>> grade([exercise, check], {"two": "x = 3"})
     [Mark(exercise='two', points=1, earned=0, message='x is not 2')]
     """

@@ -22,7 +22,8 @@ below an exercise checks it. In a terminal, in this folder:
 
     tinyslim course check 1
 
-runs nothing but your answers and the checks of lesson 1, and says what each earned. `--answers` shows what was expected.
+runs nothing but your answers and the checks of lesson 1, and says what each earned. `--answers` shows what was
+expected.
 
 Notebooks (`.ipynb`) open in JupyterLab, VS Code and the like; scripts (`.py`) run as they are: `python {example}.py`.
 The images that lessons train on ship inside the package.

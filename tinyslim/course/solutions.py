@@ -28,7 +28,8 @@ def without_solutions(cell: Cell) -> Cell:
 
     Examples
     --------
-    >>> print(without_solutions(Cell("code", "def f(x):\\n    ### BEGIN SOLUTION\\n    y = x\\n    return y\\n    ### END SOLUTION")).source)
+    >>> cell = Cell("code", "def f(x):\\n    ### BEGIN SOLUTION\\n    return x\\n    ### END SOLUTION")
+    >>> print(without_solutions(cell).source)
     def f(x):
         # YOUR CODE HERE
         raise NotImplementedError

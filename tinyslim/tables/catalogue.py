@@ -6,12 +6,17 @@ from collections.abc import Sequence
 
 from tinyslim.naming import nearest
 
+from .calibration_rows import CALIBRATION, LEARNED_STEPS
 from .prune_rows import PRUNE
 from .quant_rows import QUANT
 from .recipe_rows import RECIPES
 from .rows import Row
 
-TABLES: dict[str, tuple[Row, ...]] = {"prune": PRUNE, "quant": QUANT, "recipes": RECIPES}
+TABLES: dict[str, tuple[Row, ...]] = {
+    "prune": PRUNE,
+    "quant": (*QUANT, *LEARNED_STEPS, *CALIBRATION),
+    "recipes": RECIPES,
+}
 
 
 def rows_of(table: str, names: Sequence[str] | None = None) -> tuple[Row, ...]:
