@@ -3,7 +3,7 @@
 from .cells import Cell, read_percent, write_percent
 from .checking import check
 from .grading import Mark, grade, run_setup
-from .lessons import Lesson, lesson, lessons
+from .lesson_list import Lesson, lesson, lessons
 from .notebooks import read_notebook, write_notebook
 from .sets import find_answers, new, release
 from .showing import picture, show

@@ -12,7 +12,7 @@ from pathlib import Path
 from tinyslim.files import write_text_atomically
 
 from .grading import Mark, grade
-from .lessons import Lesson, lesson
+from .lesson_list import Lesson, lesson
 
 #: Seconds for all answers of one lesson.
 LIMIT = 120

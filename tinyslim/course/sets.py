@@ -7,7 +7,7 @@ from pathlib import Path
 from tinyslim.files import write_text_atomically
 
 from .cells import Cell, read_percent, write_percent
-from .lessons import Lesson, lessons
+from .lesson_list import Lesson, lessons
 from .notebooks import read_notebook, write_notebook
 from .solutions import STUBS, without_solutions
 
