@@ -101,4 +101,63 @@ WRONG = {
         "`second` has shape (3, 3, 6, 3)",
     ),
     (8, "ratio"): ("def ratio(target):\n    return target", "on *both* sides"),
+    (9, "loss"): (
+        "def loss(whole, cut):\n    n = len(whole)\n"
+        "    return whole.mean() - cut.mean(), np.sqrt(whole.var(ddof=1) / n + cut.var(ddof=1) / n)",
+        "take d first",
+    ),
+    (9, "ratios_at"): (
+        "def ratios_at(level, ratios, losses):\n    return np.where(losses < level, ratios, 0.0).max(axis=1)",
+        "≤, not <",
+    ),
+    (9, "chance"): ("def chance(change, temperature):\n    return np.exp(change / temperature)", "cut it off at 1"),
+    (10, "affine"): (
+        "def affine(low, high, bits):\n    scale = (high - low) / 2**bits\n    return scale, round(-low / scale)",
+        "255 steps between them",
+    ),
+    (10, "squared_error"): (
+        "def squared_error(x, clip, steps):\n    scale = clip / steps\n"
+        "    return np.mean((x - np.rint(x / scale) * scale) ** 2)",
+        "is the integer clipped?",
+    ),
+    (10, "straight_through"): (
+        '@operation("x")\ndef straight_through(x, scale, limit):\n'
+        "    return np.clip(np.rint(x / scale), -limit, limit) * scale, each(lambda grad: grad)",
+        "pushing further changes nothing",
+    ),
+    (13, "soften"): (
+        "def soften(logits, temperature):\n    p = np.exp(logits - logits.max(axis=1, keepdims=True))\n"
+        "    return p / p.sum(axis=1, keepdims=True) / temperature",
+        "must sum to 1",
+    ),
+    (13, "gradient"): (
+        "def gradient(student, teacher, temperature):\n"
+        "    ours, theirs = (np.exp(z / temperature) for z in (student, teacher))\n"
+        "    return ours / ours.sum() - theirs / theirs.sum()",
+        "leaves one factor T",
+    ),
+    (13, "fsp"): (
+        "def fsp(first, second):\n    return np.einsum('hwi,hwj->ij', first, second)",
+        "a mean, not a sum",
+    ),
+    (14, "average"): (
+        "def update(average, weights, decay):\n    return (1 - decay) * average + decay * weights\n"
+        "def share(k, decay):\n    return (1 - decay) * decay**k",
+        "d belongs to the average",
+    ),
+    (14, "strategy"): (
+        "@compress.register\nclass RunningAverage(compress.Strategy):\n    decay: float = Field(0.98, gt=0, lt=1)\n"
+        "    def on_batch_end(self, context):\n        average = context.state[self.name]\n"
+        "        for name, weights in context.model.state_dict().items():\n"
+        "            average[name] = self.decay * average.get(name, weights) + (1 - self.decay) * weights\n"
+        "    def on_compression_end(self, context):\n        context.model.load_state_dict(context.state[self.name])",
+        "but `start_epoch` is 1",
+    ),
+    (14, "recipe"): (
+        'RECIPE = """\n[compressor]\nepochs = 6\n[strategies.prune]\nclass = "UniformPruneStrategy"\n'
+        '[strategies.distil]\nclass = "DistillationStrategy"\nteacher = "self"\n'
+        '[strategies.quant]\nclass = "QuantizationStrategy"\nstart_epoch = 4\nlr = 0.01\n'
+        '[strategies.mean]\nclass = "RunningAverage"\n"""',
+        "another network's",
+    ),
 }
