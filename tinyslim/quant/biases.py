@@ -40,8 +40,8 @@ def split_bias(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Examples
     --------
-    >>> split_bias(np.array([2.25, -0.5, 7.4999]))
-    (array([2, 0, 7], dtype=int32), array([  64, -128,  127], dtype=int8))
+    >>> split_bias(np.array([2.25, -0.5, 7.49]))
+    (array([2, 0, 7], dtype=int32), array([  64, -128,  125], dtype=int8))
     """
     parts = np.rint(steps * PARTS).astype(np.int64)
     whole = (parts + PARTS // 2) // PARTS
