@@ -47,6 +47,20 @@ def rescaling(multiplier: np.ndarray, shift: np.ndarray, channels: int) -> None:
         raise ValueError(f"`shift` (={shift.min()} … {shift.max()}) must be from 1 to 62")
 
 
+def fraction(value: np.ndarray | None, multiplier: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """256ths of a step as an int8 array, 0 by default; there are none where one step is more than a byte's range."""
+    if value is None:
+        return np.zeros(len(shift), np.int8)
+    array("fraction", value, np.int8, len(shift))
+    steep = multiplier.astype(np.int64) >> np.minimum(shift.astype(np.int64) + 9, 63) > 0
+    if (steep & (value != 0)).any():
+        channel = int(np.flatnonzero(steep & (value != 0))[0])
+        raise ValueError(
+            f"`fraction[{channel}]` (={value[channel]}) must be 0: multiplier·2^−shift is 512 or more there"
+        )
+    return value
+
+
 def scale(name: str, value: float) -> np.float32:
     """`value` as float32, if it is positive and finite there."""
     number = np.float32(value)

@@ -18,11 +18,22 @@ def run_one_layer(x: np.ndarray, layer) -> np.ndarray:
 
 @kernel
 def conv2d_int8(
-    x, weight, input_zero_point, bias, multiplier, shift, zero_point, low=0, high=255, stride=1, padding=0
+    x,
+    weight,
+    input_zero_point,
+    bias,
+    multiplier,
+    shift,
+    zero_point,
+    low=0,
+    high=255,
+    stride=1,
+    padding=0,
+    fraction=None,
 ) -> np.ndarray:
     """Convolve bytes, and bring each channel's sums to the output's scale by one rounding.
 
-    y = clip(zero_point + ((Σ (x − input_zero_point)·w + bias)·m + 2^(s−1)) >> s, low, high)
+    y = clip(zero_point + ((Σ (x − input_zero_point)·w + bias + fraction/256)·m + 2^(s−1)) >> s, low, high)
 
     Parameters
     ----------
@@ -37,6 +48,8 @@ def conv2d_int8(
         Bounds of the output: a fused ReLU or ReLU6.
     stride : int
     padding : int, (top, bottom, left, right) or "same"
+    fraction : int8 array (cout,), optional
+        What biases of whole steps leave over, in 256ths; 0 where multiplier·2^−shift is 512 or more.
 
     Returns
     -------
@@ -45,42 +58,58 @@ def conv2d_int8(
     check.array("weight", weight, np.int8, None, None, None, None)
     zero_points = {"zero_point": zero_point, "low": low, "high": high, "input_zero_point": input_zero_point}
     check.convolution(x, weight, bias, multiplier, shift, zero_points, weight.shape[2])
+    fraction = check.fraction(fraction, multiplier, shift)
     place = geometry.window(x.shape, weight.shape[:2], stride, padding)
     sides = (place.top, place.bottom, place.left, place.right)
 
     def layer(planner: Planner, value: Value) -> Value:
         output = {"zero_point": zero_point, "low": low, "high": high}
-        return planner.conv2d(value, weight, input_zero_point, bias, multiplier, shift, stride, sides, **output)
+        arguments = (value, weight, input_zero_point, bias, fraction, multiplier, shift, stride, sides)
+        return planner.conv2d(*arguments, **output)
 
     return run_one_layer(x, layer)
 
 
 @kernel
 def depthwise_conv2d_int8(
-    x, weight, input_zero_point, bias, multiplier, shift, zero_point, low=0, high=255, stride=1, padding=0
+    x,
+    weight,
+    input_zero_point,
+    bias,
+    multiplier,
+    shift,
+    zero_point,
+    low=0,
+    high=255,
+    stride=1,
+    padding=0,
+    fraction=None,
 ) -> np.ndarray:
     """Convolve each channel of bytes with its own filter, weight (kh, kw, c); the rest as in `conv2d_int8`."""
     check.array("weight", weight, np.int8, None, None, None)
     zero_points = {"zero_point": zero_point, "low": low, "high": high, "input_zero_point": input_zero_point}
     check.convolution(x, weight, bias, multiplier, shift, zero_points, weight.shape[2])
+    fraction = check.fraction(fraction, multiplier, shift)
     place = geometry.window(x.shape, weight.shape[:2], stride, padding)
     sides = (place.top, place.bottom, place.left, place.right)
 
     def layer(planner: Planner, value: Value) -> Value:
         output = {"zero_point": zero_point, "low": low, "high": high}
-        arguments = (value, weight, input_zero_point, bias, multiplier, shift, stride, sides)
+        arguments = (value, weight, input_zero_point, bias, fraction, multiplier, shift, stride, sides)
         return planner.depthwise_conv2d(*arguments, **output)
 
     return run_one_layer(x, layer)
 
 
 @kernel
-def linear_int8(x, weight, input_zero_point, bias, multiplier, shift, zero_point, low=0, high=255) -> np.ndarray:
+def linear_int8(
+    x, weight, input_zero_point, bias, multiplier, shift, zero_point, low=0, high=255, fraction=None
+) -> np.ndarray:
     """Linear layer of bytes x (n, cin), weight (cin, cout): a convolution of images of one pixel."""
     check.array("x", x, np.uint8, None, None)
     check.array("weight", weight, np.int8, x.shape[1], None)
     rest = (bias, multiplier, shift, zero_point, low, high)
-    return conv2d_int8(x[:, None, None], weight[None, None], input_zero_point, *rest)[:, 0, 0]
+    return conv2d_int8(x[:, None, None], weight[None, None], input_zero_point, *rest, fraction=fraction)[:, 0, 0]
 
 
 @kernel

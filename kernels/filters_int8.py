@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .jit import COMPILED, compiled
+from .rescale_int8 import PARAMETERS
 from .sizes_int8 import PANEL, ROWS, VECTOR, VECTORS
 from .taps_int8 import PIXELS, QUAD
 from .tile_int8 import STEP
@@ -16,8 +17,8 @@ if COMPILED:
     from .taps_int8 import taps_row, taps_square
     from .tile_int8 import byte_tile_full, byte_tile_half, byte_tile_one, logit_tile_one
 
-#: Bytes of the parameters of a panel and of a block: seven rows of int32.
-PANEL_PARAMETERS, BLOCK_PARAMETERS = 7 * 4 * PANEL, 7 * 4 * 64
+#: Bytes of the parameters of a panel and of a block: rows of int32.
+PANEL_PARAMETERS, BLOCK_PARAMETERS = PARAMETERS * 4 * PANEL, PARAMETERS * 4 * 64
 
 
 class Data(NamedTuple):

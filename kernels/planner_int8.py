@@ -48,7 +48,9 @@ class Planner:
 
     # ---- layers with weights -----------------------------------------------------------------------------------------
 
-    def conv2d(self, x: Value, weight, input_zero_point, bias, multiplier, shift, stride, padding, **output) -> Value:
+    def conv2d(
+        self, x: Value, weight, input_zero_point, bias, fraction, multiplier, shift, stride, padding, **output
+    ) -> Value:
         """A convolution, weight (kh, kw, cin, cout); `output` is zero_point, low, high."""
         height, width, inputs, outputs = weight.shape
         x = self._bordered(x, padding, input_zero_point)
@@ -60,29 +62,28 @@ class Planner:
             kinds.CONV2D, x, windows(x, (height, width), stride, padding, outputs),
             weights=self._keep(self._weights, pack_panels(spread.reshape(height, width * pixel, outputs))),
             segments=height, depth=-(-width * pixel // 4), **window(height, width, stride, padding),
-            **self._rescaled(bias, multiplier, shift, VECTORS, **output),
+            **self._rescaled((bias, fraction, multiplier, shift), VECTORS, **output),
         )  # fmt: skip
 
     def depthwise_conv2d(
-        self, x: Value, weight, input_zero_point, bias, multiplier, shift, stride, padding, **output
+        self, x: Value, weight, input_zero_point, bias, fraction, multiplier, shift, stride, padding, **output
     ) -> Value:
         """A depthwise convolution, weight (kh, kw, c); `output` is zero_point, low, high."""
         height, width, channels = weight.shape
         x = self._bordered(x, padding, input_zero_point)
         target = windows(x, (height, width), stride, padding, channels)
         bias = fold_zero_point(bias, weight.sum(axis=(0, 1), dtype=np.int64), input_zero_point)
+        rows = bias, fraction, multiplier, shift
         side_by_side = max(VECTOR // x.pixel, 1) if stride == 1 and x.pixel == target.pixel else 1
         shared = height == width == 3 and stride == 1 and x.pixel % VECTOR == 0 and target.width > 1
         if side_by_side > 1:
             room = ((0, 0), (0, 0), (0, x.pixel - channels))
             weight = np.tile(np.pad(weight, room), side_by_side)
-            bias, multiplier, shift = (
-                np.tile(np.pad(row, room[2], constant_values=1), side_by_side) for row in (bias, multiplier, shift)
-            )
+            rows = [np.tile(np.pad(row, room[2], constant_values=1), side_by_side) for row in rows]
         return self._add(
             kinds.DEPTHWISE, x, target, weights=self._keep(self._weights, pack_taps(weight, shared)),
             segments=height, depth=-(-width // 4), shared=shared, **window(height, width, stride, padding),
-            **self._rescaled(bias, multiplier, shift, WIDTH, **output),
+            **self._rescaled(rows, WIDTH, **output),
         )  # fmt: skip
 
     def logits(self, x: Value, weight, input_zero_point, bias, scale) -> Value:
@@ -166,9 +167,9 @@ class Planner:
         store.append(np.pad(array, (0, -array.nbytes % VECTOR // array.itemsize)))
         return start
 
-    def _rescaled(self, bias, multiplier, shift, vectors: int, zero_point: int = 0, low: int = 0, high: int = 255):
-        """The fields of a layer whose sums become bytes, for tiles of so many `vectors` a row."""
-        rows = rescaling(bias, multiplier, shift)
+    def _rescaled(self, channels, vectors: int, zero_point: int = 0, low: int = 0, high: int = 255):
+        """The fields of a layer whose sums become bytes: arguments of `rescaling`, and the vectors of a tile's row."""
+        rows = rescaling(*channels)
         return {
             "constants": self._keep(self._constants, parameter_blocks(rows, vectors)),
             "bounds": self._keep(self._constants, bounds(zero_point, low, high)),

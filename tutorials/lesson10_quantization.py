@@ -9,11 +9,11 @@
 
 # %% tags=["setup"]
 import numpy as np
+from tinyslim.kernels.fake_quantization import round_all
 
 import tinyslim.functional as F
 from tinyslim import Tensor, course, data, graph, models, quant, report, train
 from tinyslim.autograd.operations import each, operation
-from tinyslim.kernels.fake_quantization import round_all
 from tinyslim.quant import range_search
 
 # %% [markdown]

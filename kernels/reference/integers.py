@@ -20,10 +20,16 @@ def gemm_int8(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a.astype(np.int64) @ b.astype(np.int64)).astype(np.int32)
 
 
-def rescale(total: np.ndarray, multiplier, shift, zero_point: int, low: int = 0, high: int = 255) -> np.ndarray:
-    """Int64 sums to bytes: the one rounding, half up, of total·multiplier·2^−shift."""
+def rescale(
+    total: np.ndarray, multiplier, shift, zero_point: int, low: int = 0, high: int = 255, fraction=0
+) -> np.ndarray:
+    """Int64 sums to bytes: the one rounding, half up, of (total + fraction/256)·multiplier·2^−shift.
+
+    ⌊fraction·multiplier/256⌋ is exact enough: what it drops is less than 1, and the shift drops it anyhow.
+    """
     multiplier, shift = np.asarray(multiplier, np.int64), np.asarray(shift, np.int64)
-    rounded = (total.astype(np.int64) * multiplier + (np.int64(1) << (shift - 1))) >> shift
+    rest = np.asarray(fraction, np.int64) * multiplier >> 8
+    rounded = (total.astype(np.int64) * multiplier + rest + (np.int64(1) << (shift - 1))) >> shift
     return np.clip(rounded + zero_point, low, high).astype(np.uint8)
 
 
@@ -63,37 +69,63 @@ def taps(x: np.ndarray, size: tuple[int, int], stride: int, padding):
 
 
 def conv2d_int8(
-    x, weight, input_zero_point, bias, multiplier, shift, zero_point, low=0, high=255, stride=1, padding=0
+    x,
+    weight,
+    input_zero_point,
+    bias,
+    multiplier,
+    shift,
+    zero_point,
+    low=0,
+    high=255,
+    stride=1,
+    padding=0,
+    fraction=None,
 ) -> np.ndarray:
     """Convolution of bytes x (n, h, w, cin) with weight (kh, kw, cin, cout); padding is the input's zero point."""
     check.array("weight", weight, np.int8, None, None, None, None)
     zero_points = {"zero_point": zero_point, "low": low, "high": high, "input_zero_point": input_zero_point}
     check.convolution(x, weight, bias, multiplier, shift, zero_points, weight.shape[2])
+    fraction = check.fraction(fraction, multiplier, shift)
     centred, total = x.astype(np.int64) - input_zero_point, np.int64(0)
     for filter_y, filter_x, view in taps(centred, weight.shape[:2], stride, padding):
         total = total + view @ weight[filter_y, filter_x].astype(np.int64)
-    return rescale(total + bias, multiplier, shift, zero_point, low, high)
+    return rescale(total + bias, multiplier, shift, zero_point, low, high, fraction)
 
 
 def depthwise_conv2d_int8(
-    x, weight, input_zero_point, bias, multiplier, shift, zero_point, low=0, high=255, stride=1, padding=0
+    x,
+    weight,
+    input_zero_point,
+    bias,
+    multiplier,
+    shift,
+    zero_point,
+    low=0,
+    high=255,
+    stride=1,
+    padding=0,
+    fraction=None,
 ) -> np.ndarray:
     """Depthwise convolution of bytes x (n, h, w, c) with weight (kh, kw, c)."""
     check.array("weight", weight, np.int8, None, None, None)
     zero_points = {"zero_point": zero_point, "low": low, "high": high, "input_zero_point": input_zero_point}
     check.convolution(x, weight, bias, multiplier, shift, zero_points, weight.shape[2])
+    fraction = check.fraction(fraction, multiplier, shift)
     centred, total = x.astype(np.int64) - input_zero_point, np.int64(0)
     for filter_y, filter_x, view in taps(centred, weight.shape[:2], stride, padding):
         total = total + view * weight[filter_y, filter_x].astype(np.int64)
-    return rescale(total + bias, multiplier, shift, zero_point, low, high)
+    return rescale(total + bias, multiplier, shift, zero_point, low, high, fraction)
 
 
-def linear_int8(x, weight, input_zero_point, bias, multiplier, shift, zero_point, low=0, high=255) -> np.ndarray:
+def linear_int8(
+    x, weight, input_zero_point, bias, multiplier, shift, zero_point, low=0, high=255, fraction=None
+) -> np.ndarray:
     """Linear layer of bytes x (n, cin) with weight (cin, cout)."""
     check.array("x", x, np.uint8, None, None)
     check.array("weight", weight, np.int8, x.shape[1], None)
     rest = (bias, multiplier, shift, zero_point, low, high)
-    return conv2d_int8(x[:, None, None], weight[None, None], input_zero_point, *rest)[:, 0, 0]
+    return conv2d_int8(x[:, None, None], weight[None, None], input_zero_point, *rest, fraction=fraction)[:, 0, 0]
 
 
 def logits_int8(x, weight, input_zero_point, bias, scale) -> np.ndarray:

@@ -29,6 +29,10 @@ def by_hand() -> list[dict]:
         attributes = {"input_zero_point": 0, "zero_point": zero_point, **rest}
         return case(name, "conv2d", [one], arrays, attributes, [[expected]])
 
+    def fractions(name, fraction, bias, multiplier, shift, expected):
+        arrays = {"weight": [[[[0] * len(bias)]]], "bias": bias, "multiplier": multiplier, "shift": shift}
+        return case(name, "conv2d", [one], arrays | {"fraction": fraction}, {"zero_point": 100}, [[expected]])
+
     def plus(name, a, b, expected, m1=2**30, m2=2**30, shift=31, za=0, zb=0, z=0, low=0, high=255):
         attributes = {"m1": m1, "m2": m2, "shift": shift, "zero_point_a": za, "zero_point_b": zb, "zero_point": z}
         return case(name, "add", [[[a]], [[b]]], {}, attributes | {"low": low, "high": high}, [[expected]])
@@ -47,6 +51,12 @@ def by_hand() -> list[dict]:
         pointwise("shift 62: a quarter of a step is none", [0] * 2, [TOP, -TOP - 1], [2**30] * 2, [62] * 2, 0, [0, 0]),
         pointwise("zero point and bounds of a ReLU6", [9, -9, 100], [0] * 3, [2**30] * 3, [30] * 3, 128,
                   [137, 128, 200], low=128, high=200),
+        fractions("fractions of a step decide what is nearest", [127, 0, -1, -128], [0, 1, 1, 1], [2**30] * 4, [31] * 4,
+                  [100, 101, 100, 100]),
+        fractions("fractions of steps that are large", [1, -1, 127, -128, 1], [0, 0, 0, 1, -1], [2**30] * 5, [22] * 5,
+                  [101, 99, 227, 228, 0]),
+        fractions("where a product has 62 bits a fraction counts to the last", [-128, 127], [2**30, -(2**30)],
+                  [2**30] * 2, [61] * 2, [100, 100]),
         case("one pixel under a whole border", "conv2d", [[[[200]]]],
              {"weight": [[[[5]], [[7]], [[9]]]] * 3, "bias": [0], "multiplier": [2**30], "shift": [31]},
              {"padding": [1, 1, 1, 1], "input_zero_point": 190, "zero_point": 0}, [[[35]]]),
@@ -106,6 +116,7 @@ def by_chance(chance: random.Random) -> list[dict]:
         top = int(step * 2**shift)
         return {
             "bias": array([channels], -int(60 / step), int(60 / step)),
+            "fraction": array([channels], -128, 127),
             "multiplier": [min(TOP, chance.randint(top, 2 * top)) for _ in range(channels)],
             "shift": [shift] * channels,
         }
@@ -146,6 +157,8 @@ def by_chance(chance: random.Random) -> list[dict]:
 
 def case(name, op, inputs, arrays, attributes, expected=None) -> dict:
     """One case; `expected`, where it is given, is held against the specification."""
+    if "multiplier" in arrays:
+        arrays = {"fraction": [0] * len(arrays["bias"])} | arrays
     numbers = [plain_integers.each(value, float) if op == "quantize" else value for value in inputs]
     found = plain_integers.OPS[op](*numbers, **arrays, **attributes)
     if expected not in (None, found):

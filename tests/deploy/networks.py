@@ -28,7 +28,8 @@ class Int8Network:
         spread = 73 * 40 * depth**0.5
         multiplier, shift = deploy.multiplier(self.rng.uniform(20, 120, channels) / spread)
         bias = self.rng.normal(0, spread, channels).astype(np.int32)
-        return {"bias": bias, "multiplier": multiplier, "shift": shift}
+        fraction = self.rng.integers(-128, 128, channels, np.int8)
+        return {"bias": bias, "fraction": fraction, "multiplier": multiplier, "shift": shift}
 
     def weight(self, *shape: int) -> np.ndarray:
         return self.rng.integers(-128, 128, shape, np.int8)

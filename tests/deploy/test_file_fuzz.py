@@ -32,7 +32,13 @@ def tiny(kind: str) -> deploy.Program:
     m, s = deploy.multiplier(rng.uniform(0.001, 0.01, 5))
     x = builder.add("quantize", "input", 0, scale=0.02, zero_point=128)
     weight = rng.integers(-127, 128, (3, 3, 1, 5), np.int8)
-    rest = {"bias": rng.integers(-99, 99, 5, np.int32), "multiplier": m, "shift": s, "input_zero_point": 128}
+    rest = {
+        "bias": rng.integers(-99, 99, 5, np.int32),
+        "fraction": rng.integers(-99, 99, 5, np.int8),
+        "multiplier": m,
+        "shift": s,
+        "input_zero_point": 128,
+    }
     x = builder.add("conv2d", "stem", x, weight=weight, **rest, padding=(1, 1, 1, 1))
     m, s = (int(number) for number in deploy.multiplier(1 / 16))
     x = builder.add("global_avg_pool2d", "pool", x, multiplier=m, shift=s)
@@ -226,9 +232,10 @@ def test_arrays_of_another_kind_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        (2, "its version is 2, this tinyslim reads 1: a newer tinyslim wrote it"),
-        (0, "its version is 0, this tinyslim reads 1: there is none such"),
-        ("1", "its version is '1', this tinyslim reads 1: there is none such"),
+        (3, "its version is 3, this tinyslim reads 2: a newer tinyslim wrote it"),
+        (1, "its version is 1, this tinyslim reads 2: an older tinyslim wrote it; freeze again"),
+        (0, "its version is 0, this tinyslim reads 2: there is none such"),
+        ("2", "its version is '2', this tinyslim reads 2: there is none such"),
     ],
 )
 def test_another_version_says_so_even_if_its_arrays_are_others(version, reason, tmp_path):

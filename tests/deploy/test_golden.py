@@ -18,7 +18,14 @@ from tinyslim import deploy, kernels
 from tinyslim.deploy import plain_integers
 
 CASES = json.loads(make_golden.PATH.read_text(encoding="utf-8"))
-DTYPES = {"weight": np.int8, "bias": np.int32, "multiplier": np.int32, "shift": np.int8, "scale": np.float32}
+DTYPES = {
+    "weight": np.int8,
+    "bias": np.int32,
+    "fraction": np.int8,
+    "multiplier": np.int32,
+    "shift": np.int8,
+    "scale": np.float32,
+}
 
 
 def array(values, dtype) -> np.ndarray:
@@ -99,13 +106,25 @@ def test_every_op_has_golden_bytes_and_not_of_one_kind():
 def test_another_rounding_is_seen_by_the_golden_bytes(fault, monkeypatch):
     """The planted fault: a rounding constant one below half, or none: rounding down."""
 
-    def faulty(total, multiplier, shift, zero_point, low=0, high=255):
+    def faulty(total, multiplier, shift, zero_point, low=0, high=255, fraction=0):
         constant = min(fault, (1 << (shift - 1)) - 1)
-        return plain_integers.clip(zero_point + ((total * multiplier + constant) >> shift), low, high)
+        rest = fraction * multiplier >> 8
+        return plain_integers.clip(zero_point + ((total * multiplier + rest + constant) >> shift), low, high)
 
     monkeypatch.setattr(plain_integers, "rescale", faulty)
     wrong = [case["name"] for case in CASES if in_plain_python(case) != case["expected"]]
     assert "ties go up, also below zero" in wrong and "add: a tie goes up" in wrong
+
+
+def test_a_bias_of_whole_steps_is_seen_by_the_golden_bytes(monkeypatch):
+    """The planted fault: fractions are left out, or are taken for 128ths."""
+    right = plain_integers.rescale
+    for factor, seen in ((0, 4), (2, 1)):
+        monkeypatch.setattr(
+            plain_integers, "rescale", lambda *rest, f=factor: right(*rest[:6], f * (rest[6] if rest[6:] else 0))
+        )
+        wrong = [case["name"] for case in CASES if in_plain_python(case) != case["expected"]]
+        assert len(wrong) >= seen and "fractions of steps that are large" in wrong
 
 
 INT32 = st.one_of(st.integers(-(2**31), 2**31 - 1), st.integers(-9, 9))
@@ -120,6 +139,22 @@ def test_rescaling_is_the_nearest_integer_with_ties_up(total, m, s, zero_point):
     parameters = np.zeros(1, np.int32), np.full(1, m, np.int32), np.full(1, s, np.int8), zero_point
     for table in (kernels, kernels.reference):
         assert table.requantize(np.full((1, 1), total, np.int32), *parameters)[0, 0] == expected
+
+
+@settings(max_examples=200)
+@given(
+    total=INT32, fraction=st.integers(-128, 127), m=st.integers(2**30, 2**31 - 1), s=st.integers(22, 62),
+    zero_point=st.integers(0, 255),
+)  # fmt: skip
+def test_a_fraction_counts_before_the_one_rounding(total, fraction, m, s, zero_point):
+    nearest = zero_point + math.floor((total + Fraction(fraction, 256)) * Fraction(m, 2**s) + Fraction(1, 2))
+    expected = min(max(nearest, 0), 255)
+    assert plain_integers.rescale(total, m, s, zero_point, fraction=fraction) == expected
+    nothing = np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.int8), 0
+    channel = np.full(1, total, np.int32), np.full(1, m, np.int32), np.full(1, s, np.int8), zero_point
+    for table in (kernels, kernels.reference):
+        found = table.linear_int8(*nothing, *channel, fraction=np.full(1, fraction, np.int8))
+        assert found[0, 0] == expected
 
 
 @settings(max_examples=200)

@@ -239,6 +239,10 @@ STEM = networks.every_int8_op(0).ops[1]
         (changed(1, arrays={**STEM.arrays, "bias": np.zeros(10, np.int32)}), r"`bias` \(shape \(10,\)\)"),
         (changed(1, arrays={**STEM.arrays, "weight": STEM.arrays["weight"].astype("i4")}), "must be an array of int8"),
         (changed(1, arrays={**STEM.arrays, "shift": STEM.arrays["shift"] * 0}), r"`shift` \(=0 … 0\)"),
+        (
+            changed(1, arrays={**STEM.arrays, "shift": STEM.arrays["shift"] * 0 + 21}),
+            "`fraction` must be 0 where `shift`",
+        ),
         (changed(1, arrays={**STEM.arrays, "multiplier": STEM.arrays["multiplier"] // 4}), "at least 2"),
         (changed(1, arrays={**STEM.arrays, "bias": STEM.arrays["bias"] * 0 + (2**31 - 1)}), "must fit into int32"),
         (networks.every_int8_op(0).ops[:3], "the last op must give float32 logits"),
@@ -264,7 +268,7 @@ def test_wrong_facts_are_refused():
 def test_summary_names_each_op_with_shape_scale_and_bytes():
     text = str(networks.every_int8_op(0))
     assert text.startswith("Program(int8, 9×7×3 → 10, 15 ops, ")
-    for expected in ("conv2d 1", "5×4×48 uint8", "scale=0.03", "multiplier 1.", "10 float32", "4,905"):
+    for expected in ("conv2d 1", "5×4×48 uint8", "scale=0.03", "multiplier 1.", "10 float32", "4,950"):
         assert expected in text
 
 

@@ -64,10 +64,38 @@ def test_convolutions_equal_their_twins(seed, n, height, width, cin, cout, size,
     x, window = bytes_(rng, n, height, width, cin), {"stride": stride, "padding": padding}
     bias, *scale = rescaling(rng, cout)
     arguments = (zero_points[0], bias, *scale, zero_points[1])
-    same("conv2d_int8", x, weights(rng, *size, cin, cout), *arguments, **clamp, **window)
+    fraction = weights(rng, cout)
+    same("conv2d_int8", x, weights(rng, *size, cin, cout), *arguments, **clamp, **window, fraction=fraction)
     bias, *scale = rescaling(rng, cin)
     arguments = (zero_points[0], bias, *scale, zero_points[1])
-    same("depthwise_conv2d_int8", x, weights(rng, *size, cin), *arguments, **window)
+    same("depthwise_conv2d_int8", x, weights(rng, *size, cin), *arguments, **window, fraction=weights(rng, cin))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(SEEDS, WIDTHS, st.sampled_from([1, 40, 2**20]))
+def test_fractions_of_a_step_count_at_every_shift_that_has_some(seed, channels, largest):
+    """Sums of few steps, so that the fraction decides; and large ones, beyond what steep channels hold."""
+    rng = np.random.default_rng(seed)
+    x, weight = bytes_(rng, 2, 3, 3, channels) % 3, rng.integers(-1, 2, (3, 3, channels), np.int8)
+    bias = rng.integers(-largest, largest + 1, channels).astype(np.int32)
+    _, multiplier, shift = rescaling(rng, channels, shifts=(22, 63))
+    rest = (1, bias, multiplier, shift, 128, 0, 255, 1, 1, weights(rng, channels))
+    same("depthwise_conv2d_int8", x, weight, *rest)
+    same("conv2d_int8", x[..., :1].copy(), weight[:, :, None], *rest)
+
+
+def test_where_a_step_is_more_than_a_byte_there_are_no_fractions():
+    x, weight = np.ones((1, 1, 1, 1), np.uint8), np.ones((1, 1, 1, 2), np.int8)
+    rows = [np.zeros(2, np.int32), np.full(2, 2**30, np.int32), np.array([22, 21], np.int8)]
+    for fraction, wrong in (([5, 0], False), ([0, 5], True)):
+        call = (x, weight, 0, *rows, 0, 0, 255, 1, 0, np.array(fraction, np.int8))
+        if not wrong:
+            same("conv2d_int8", *call)
+            continue
+        with pytest.raises(
+            ValueError, match=r"`fraction\[1\]` \(=5\) must be 0: multiplier·2\^−shift is 512 or more there"
+        ):
+            kernels.conv2d_int8(*call)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)

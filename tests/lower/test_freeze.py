@@ -88,8 +88,8 @@ def simulated_integers(prepared, x):
 
 
 def rounded_bias(op):
-    """The share of integers that the bias, rounded to half a step of the sums, carries over a rounding boundary."""
-    return (op.arrays["multiplier"] * 2.0 ** -op.arrays["shift"]).max() / 2 if "shift" in op.arrays else 0.0
+    """The share of integers that the bias, rounded to 1/512 step of the sums, carries over a rounding boundary."""
+    return (op.arrays["multiplier"] * 2.0 ** -op.arrays["shift"]).max() / 512 if "shift" in op.arrays else 0.0
 
 
 def distinct(op, x, off):
@@ -173,28 +173,32 @@ def test_an_int8_program_holds_integers_from_the_input_to_the_logits(rng):
 
 
 def test_batch_norm_is_folded_with_its_sign():
-    signed, bias, step = integer_layer(
+    signed, offset, step = integer_layer(
         np.array([[3, 127]], np.int8), np.array([0.5, 0.25]), Affine(np.array([2.0, -4.0]), np.array([1.0, -2.0])), 0.1
     )
     np.testing.assert_array_equal(signed, [[3, -127]])
     np.testing.assert_allclose(step, [0.1, 0.1])
-    np.testing.assert_array_equal(bias, [10, -20])
+    np.testing.assert_allclose(offset, [10, -20])
 
 
-def test_weights_of_few_bits_fill_an_int8_so_that_their_bias_is_finer():
-    q, scales, affine = np.array([[7, -3]], np.int8), np.array([0.5, 0.25]), Affine(np.ones(2), np.array([0.03, 0.0]))
-    signed, bias, step = integer_layer(q, scales, affine, 0.1)
-    np.testing.assert_array_equal(signed, 18 * q)
-    np.testing.assert_allclose(signed * step, q * scales * 0.1)
-    assert bias[0] * step[0] == pytest.approx(0.03, abs=0.1 * 0.5 / 18 / 2)
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_biases_are_rounded_to_256ths_of_a_step_of_the_sums(bits, rng):
+    net = trained_statistics(nn.Sequential(nn.Conv2d(1, 9, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1764, 2)), rng)
+    net[0].bias.data[:] = rng.normal(size=9)
+    prepared = trained_statistics(quant.prepare(net, EXAMPLE, weight_bits=bits), rng)
+    conv = tinyslim.freeze(prepared, EXAMPLE).ops[1]
+    step = prepared.get("quantizers.input").grid().scale * prepared.get("0").scales().astype(np.float64)
+    found = (conv.arrays["bias"] + conv.arrays["fraction"] / 256) * step
+    assert np.abs(found - net[0].bias.data).max() <= step.max() / 512 * (1 + 1e-6)
+    assert np.abs(conv.arrays["fraction"]).max() > 1
 
 
 def test_a_dead_channel_keeps_its_bias_within_int32():
-    _, bias, step = integer_layer(
+    _, offset, step = integer_layer(
         np.array([[1]], np.int8), np.array([0.5]), Affine(np.array([0.0]), np.array([7.0])), 0.1
     )
-    assert 0 < bias[0] <= 2**30
-    assert bias[0] * step[0] == pytest.approx(7.0)
+    assert 0 < offset[0] <= 2**30
+    assert offset[0] * step[0] == pytest.approx(7.0)
 
 
 @pytest.mark.parametrize("weight_quantize_type", ["abs_max", "lsq"])

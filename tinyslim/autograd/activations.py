@@ -11,13 +11,29 @@ from .operations import each, operation
 
 @operation("x", formulas=True)
 def relu(x):
-    """max(x, 0). At 0 the derivative is 0, as in PyTorch."""
+    """max(x, 0). At 0 the derivative is 0, as in PyTorch.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.relu(Tensor([-1.0, 0.0, 2.0])).data
+    array([0., 0., 2.], dtype=float32)
+    """
     return _clip(x, 0, np.inf)
 
 
 @operation("x", formulas=True)
 def relu6(x):
-    """min(max(x, 0), 6): the bounded ReLU of MobileNet, kind to low-precision arithmetic (Howard et al. 2017)."""
+    """min(max(x, 0), 6): the bounded ReLU of MobileNet, kind to low-precision arithmetic (Howard et al. 2017).
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.relu6(Tensor([-1.0, 3.0, 8.0])).data
+    array([0., 3., 6.], dtype=float32)
+    """
     return _clip(x, 0, 6)
 
 
@@ -45,7 +61,15 @@ def _clip(x, low, high):
 
 @operation("x")
 def sigmoid(x):
-    """1 / (1 + e⁻ˣ), computed from e^−|x| so that it can't overflow."""
+    """1 / (1 + e⁻ˣ), computed from e^−|x| so that it can't overflow.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.sigmoid(Tensor([0.0, 1000.0])).data
+    array([0.5, 1. ], dtype=float32)
+    """
     small = np.exp(-np.abs(x))
     y = np.where(x >= 0, 1, small) / (1 + small)
     return y, each(lambda grad: grad * y * (1 - y))
@@ -53,14 +77,30 @@ def sigmoid(x):
 
 @operation("x")
 def tanh(x):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.tanh(Tensor([-1000.0, 0.0])).data
+    array([-1.,  0.], dtype=float32)
+    """
     y = np.tanh(x)
     return y, each(lambda grad: grad * (1 - y * y))
 
 
 @operation("x")
 def softmax(x, axis=-1):
-    """eˣ / Σ eˣ along `axis`. With y = softmax(x): ∂L/∂x = y · (g − Σ g·y)."""
+    """eˣ / Σ eˣ along `axis`. With y = softmax(x): ∂L/∂x = y · (g − Σ g·y).
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.softmax(Tensor([0.0, 0.0, 1000.0])).data
+    array([0., 0., 1.], dtype=float32)
+    """
     y = np.exp(x - x.max(axis=axis, keepdims=True))
     y /= y.sum(axis=axis, keepdims=True)
     return y, each(lambda grad: y * (grad - (grad * y).sum(axis=axis, keepdims=True)))
@@ -68,7 +108,15 @@ def softmax(x, axis=-1):
 
 @operation("x")
 def log_softmax(x, axis=-1):
-    """x − log Σ eˣ along `axis`, without ever forming a probability that underflows to 0."""
+    """x − log Σ eˣ along `axis`, without ever forming a probability that underflows to 0.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.log_softmax(Tensor([0.0, 1000.0])).data
+    array([-1000.,     0.], dtype=float32)
+    """
     shifted = x - x.max(axis=axis, keepdims=True)
     y = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
     return y, each(lambda grad: grad - np.exp(y) * grad.sum(axis=axis, keepdims=True))
@@ -78,6 +126,14 @@ def dropout(x, p: float, rng: np.random.Generator, training: bool):
     """In training set each element to 0 with probability `p` and scale the others by 1/(1−p); otherwise x itself.
 
     Srivastava et al. 2014, §10 (inverted dropout). The random numbers come from `rng`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.dropout(Tensor(np.ones(6)), 0.5, np.random.default_rng(0), training=True).data
+    array([2., 2., 2., 0., 0., 0.])
     """
     if not 0 <= p < 1:
         raise ValueError(f"`p` (={p!r}) must be at least 0 and below 1")

@@ -22,25 +22,59 @@ def unbroadcast(grad: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 @operation("a", "b")
 def add(a, b):
-    """a + b"""
+    """a + b
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.add(Tensor([1.0, 2.0]), 10).data
+    array([11., 12.], dtype=float32)
+    """
     return a + b, each(lambda grad: unbroadcast(grad, a.shape), lambda grad: unbroadcast(grad, b.shape))
 
 
 @operation("a", "b")
 def subtract(a, b):
-    """a − b"""
+    """a − b
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.subtract(Tensor([1.0, 2.0]), 1).data
+    array([0., 1.], dtype=float32)
+    """
     return a - b, each(lambda grad: unbroadcast(grad, a.shape), lambda grad: unbroadcast(-grad, b.shape))
 
 
 @operation("a", "b")
 def multiply(a, b):
-    """a · b"""
+    """a · b
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> F.multiply(x, x).backward()
+    >>> x.grad
+    array(6., dtype=float32)
+    """
     return a * b, each(lambda grad: unbroadcast(grad * b, a.shape), lambda grad: unbroadcast(grad * a, b.shape))
 
 
 @operation("a", "b")
 def divide(a, b):
-    """a / b"""
+    """a / b
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.divide(1, Tensor([2.0, 4.0])).data
+    array([0.5 , 0.25], dtype=float32)
+    """
     return a / b, each(
         lambda grad: unbroadcast(grad / b, a.shape), lambda grad: unbroadcast(-grad * a / (b * b), b.shape)
     )
@@ -48,13 +82,29 @@ def divide(a, b):
 
 @operation("x")
 def negate(x):
-    """−x"""
+    """−x
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.negate(Tensor([1.0, -2.0])).data
+    array([-1.,  2.], dtype=float32)
+    """
     return -x, each(lambda grad: -grad)
 
 
 @operation("x")
 def power(x, exponent):
-    """x to the power of a number."""
+    """x to the power of a number.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.power(Tensor([1.0, 2.0, 3.0]), 2).data
+    array([1., 4., 9.], dtype=float32)
+    """
     if not isinstance(exponent, Number):
         raise TypeError(f"`exponent` (={exponent!r}) must be a number")
     return x**exponent, each(lambda grad: grad * exponent * x ** (exponent - 1))
@@ -62,14 +112,30 @@ def power(x, exponent):
 
 @operation("x")
 def exp(x):
-    """e to the power of x."""
+    """e to the power of x.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.exp(Tensor([0.0])).data
+    array([1.], dtype=float32)
+    """
     y = np.exp(x)
     return y, each(lambda grad: grad * y)
 
 
 @operation("x")
 def log(x):
-    """The natural logarithm."""
+    """The natural logarithm.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.log(Tensor([1.0])).data
+    array([0.], dtype=float32)
+    """
     return np.log(x), each(lambda grad: grad / x)
 
 
@@ -82,13 +148,29 @@ def _spread(grad: np.ndarray, shape: tuple[int, ...], axis, keepdims: bool) -> n
 
 @operation("x")
 def sum(x, axis=None, keepdims=False):
-    """The sum over `axis`: an int, a tuple of ints, or None for all."""
+    """The sum over `axis`: an int, a tuple of ints, or None for all.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).data
+    array([4., 6.], dtype=float32)
+    """
     return x.sum(axis=axis, keepdims=keepdims), each(lambda grad: _spread(grad, x.shape, axis, keepdims))
 
 
 @operation("x")
 def mean(x, axis=None, keepdims=False):
-    """The mean over `axis`: an int, a tuple of ints, or None for all."""
+    """The mean over `axis`: an int, a tuple of ints, or None for all.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1).data
+    array([1.5, 3.5], dtype=float32)
+    """
     y = x.mean(axis=axis, keepdims=keepdims)
     share = x.dtype.type(y.size / max(x.size, 1))
     return y, each(lambda grad: _spread(grad * share, x.shape, axis, keepdims))
@@ -99,6 +181,13 @@ def matmul(a, b):
     """The matrix product (…, m, k) @ (…, k, n) → (…, m, n), with NumPy's broadcasting over stacks of matrices.
 
     From ∂L/∂C = G follow ∂L/∂A = G·Bᵀ and ∂L/∂B = Aᵀ·G.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.matmul(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]])).data
+    array([[11.]], dtype=float32)
     """
     if a.ndim < 2 or b.ndim < 2:
         raise ValueError(

@@ -61,6 +61,16 @@ def backward(result: Tensor, grad=None) -> None:
     ------
     ValueError
         When nothing was recorded, when `grad` is missing or has another shape, when the tape was used already.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> from tinyslim.autograd import backward
+    >>> a = Tensor(1.0, requires_grad=True)
+    >>> b = a + a
+    >>> backward(b + b)  # the same as (b + b).backward()
+    >>> a.grad
+    array(4., dtype=float32)
     """
     if not result.requires_grad:
         raise ValueError(

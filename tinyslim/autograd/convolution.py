@@ -26,6 +26,17 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
     stride : int
     padding
         An int, ``(top, bottom, left, right)``, or "same" as TensorFlow counts it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> x, weight = Tensor(np.ones((1, 5, 5, 2))), Tensor(np.ones((3, 3, 2, 4)))
+    >>> F.conv2d(x, weight, stride=2, padding=1).data[0, :, :, 0]
+    array([[ 8., 12.,  8.],
+           [12., 18., 12.],
+           [ 8., 12.,  8.]])
     """
     singles = each(
         lambda grad: kernels.conv2d_input_gradient(grad, weight, x.shape, stride, padding),
@@ -41,6 +52,17 @@ def depthwise_conv2d(x, weight, bias=None, stride=1, padding=0):
     """Each channel with a filter of its own: (n, in_y, in_x, c) ⋆ (filter_y, filter_x, c) → (n, out_y, out_x, c).
 
     The spatial half of a depthwise separable convolution (Howard et al. 2017, §3.1). Arguments as `conv2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> x, weight = Tensor(np.ones((1, 5, 5, 2))), Tensor(np.ones((3, 3, 2)))
+    >>> F.depthwise_conv2d(x, weight).data[0, :, :, 1]
+    array([[9., 9., 9.],
+           [9., 9., 9.],
+           [9., 9., 9.]])
     """
     singles = each(
         lambda grad: kernels.depthwise_conv2d_input_gradient(grad, weight, x.shape, stride, padding),
@@ -65,7 +87,15 @@ def _sharing_loads(together: Callable, singles: Callable) -> Callable:
 
 @operation("x", "weight", "bias")
 def linear(x, weight, bias=None):
-    """x @ weight + bias: (n, in) @ (in, out) → (n, out)."""
+    """x @ weight + bias: (n, in) @ (in, out) → (n, out).
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.linear(Tensor([[1.0, 2.0]]), Tensor([[1.0], [1.0]]), Tensor([0.5])).data
+    array([[3.5]], dtype=float32)
+    """
     if x.ndim != 2 or weight.ndim != 2 or x.shape[1] != weight.shape[0]:
         raise ValueError(f"`x` (n, in) has shape {x.shape}, `weight` (in, out) {weight.shape}: they don't fit")
     if bias is not None and bias.shape != weight.shape[1:]:

@@ -27,6 +27,16 @@ def batch_norm(x, gamma, beta, mean, var, training: bool, momentum: float = 0.1,
     momentum : float
         The share of the new statistics in the running ones.
     eps : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> x, one, zero = Tensor([[1.0], [3.0]]), Tensor([1.0]), Tensor([0.0])
+    >>> F.batch_norm(x, one, zero, np.zeros(1), np.ones(1), training=True, eps=0.0).data
+    array([[-1.],
+           [ 1.]], dtype=float32)
     """
     if not training:
         return _batch_norm_inference(x, gamma, beta, mean=mean, var=var, eps=eps)

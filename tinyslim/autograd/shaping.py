@@ -11,7 +11,16 @@ from .operations import OPERATIONS, as_tensors, each, operation, remember
 
 @operation("x")
 def reshape(x, shape):
-    """The same elements in another shape; one entry may be -1, and a 0 in front keeps the batch axis."""
+    """The same elements in another shape; one entry may be -1, and a 0 in front keeps the batch axis.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.reshape(Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).data
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
     if isinstance(shape, tuple) and shape[:1] == (0,):
         shape = (len(x), *shape[1:])
     return x.reshape(shape), each(lambda grad: grad.reshape(x.shape))
@@ -19,13 +28,31 @@ def reshape(x, shape):
 
 @operation("x")
 def transpose(x, axes=None):
-    """The axes in another order, by default reversed."""
+    """The axes in another order, by default reversed.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.transpose(Tensor([[1.0, 2.0]])).data
+    array([[1.],
+           [2.]], dtype=float32)
+    """
     return x.transpose(axes), each(lambda grad: grad.transpose(None if axes is None else np.argsort(axes)))
 
 
 @operation("x")
 def flatten(x):
-    """(n, …) → (n, everything else)."""
+    """(n, …) → (n, everything else).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.flatten(Tensor(np.zeros((2, 3, 3, 4)))).shape
+    (2, 36)
+    """
     if x.ndim < 1:
         raise ValueError("`x` must have a batch axis to keep, but it is a single number")
     return x.reshape(len(x), int(np.prod(x.shape[1:]))), each(lambda grad: grad.reshape(x.shape))
@@ -59,7 +86,15 @@ def pad(x, padding):
 
 @operation("x")
 def take(x, index):
-    """x[index] with NumPy's indexing; an element taken twice gets both gradients."""
+    """x[index] with NumPy's indexing; an element taken twice gets both gradients.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.take(Tensor([1.0, 2.0, 3.0]), [2, 0]).data
+    array([3., 1.], dtype=float32)
+    """
 
     def scatter(grad):
         whole = np.zeros_like(x)
@@ -77,6 +112,14 @@ def concat(xs, axis=-1):
     xs : sequence of Tensor
         All of one shape but for `axis`.
     axis : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor
+    >>> import tinyslim.functional as F
+    >>> F.concat([Tensor(np.zeros((1, 2, 2, 3))), Tensor(np.ones((1, 2, 2, 5)))]).shape
+    (1, 2, 2, 8)
     """
     return _concat(*xs, axis=axis)
 

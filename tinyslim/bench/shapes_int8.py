@@ -29,6 +29,9 @@ class Bytes:
     def zero_point(self) -> int:
         return int(self.rng.integers(0, 256))
 
+    def fractions(self, channels: int) -> np.ndarray:
+        return self.rng.integers(-128, 128, channels, np.int8)
+
     def rescaling(self, channels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(bias, multiplier, shift) of some channels."""
         bias = self.rng.integers(-5000, 5000, channels).astype(np.int32)
@@ -42,7 +45,8 @@ def product_calls_int8(random: Bytes, m: int, k: int, n: int) -> Iterator[Call]:
     yield "gemm_int8", (a, b)
     if k and n:
         bias, multiplier, shift = random.rescaling(n)
-        yield "linear_int8", (a, b, random.zero_point(), bias, multiplier, shift, random.zero_point())
+        rest = (bias, multiplier, shift, random.zero_point(), 0, 255, random.fractions(n))
+        yield "linear_int8", (a, b, random.zero_point(), *rest)
         yield "logits_int8", (a, b, random.zero_point(), bias, random.rng.random(n).astype(np.float32))
 
 
@@ -53,7 +57,8 @@ def convolution_calls_int8(random: Bytes, place: Geometry) -> Iterator[Call]:
     for name, weight in (("conv2d_int8", dense), ("depthwise_conv2d_int8", np.ascontiguousarray(dense[..., 0]))):
         rescaling = random.rescaling(weight.shape[-1])
         zero_points = random.zero_point(), random.zero_point()
-        yield name, (x, weight, zero_points[0], *rescaling, zero_points[1], 3, 251, place.stride, place.padding)
+        rest = (zero_points[1], 3, 251, place.stride, place.padding, random.fractions(weight.shape[-1]))
+        yield name, (x, weight, zero_points[0], *rescaling, *rest)
 
 
 def other_calls_int8(random: Bytes, shape: tuple[int, int, int, int]) -> Iterator[Call]:

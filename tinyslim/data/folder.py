@@ -31,6 +31,19 @@ def from_folder(path: str | Path, size: int | tuple[int, int] | None = None) -> 
     ------
     ValueError
         If there are no classes, a class has no images, a file is no image, or the sizes differ.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> from tinyslim import data
+    >>> photos = pathlib.Path(tempfile.mkdtemp())
+    >>> for kind in ("cat", "dog"):
+    ...     folder = photos / kind
+    ...     folder.mkdir()
+    ...     Image.new("L", (40, 30)).save(folder / "1.png")
+    >>> data.from_folder(photos, size=16)
+    Dataset(2 images of 16×16×1, 2 classes)
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():

@@ -2,7 +2,8 @@
 
 The header holds facts, ops and shapes; arrays follow one another in the order of the ops and of each kind's arrays, so
 that their offsets are the running sums of their sizes. An int8 program, or a mixed one, has one int8 array with all
-weights of bytes and shifts, and one int32 array with all other constants, where a float32 stands as its bits.
+weights of bytes, fractions and shifts, and one int32 array with all other constants, where a float32 stands as its
+bits.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 
 from .ops import OPS
 
-VERSION = 1
+#: 2: biases of int8 programs have fractions.
+VERSION = 2
 #: The arrays of a file beside its header, for each kind of program.
 BYTES = {"int8": "|i1", "int32": "<i4"}
 STORES = {"float32": {"float32": "<f4"}, "int8": BYTES, "mixed": BYTES}
@@ -134,7 +136,9 @@ def check_version(header: dict) -> None:
     """Refuse what another tinyslim wrote: the header is the one part that all versions can read."""
     version = header["version"]
     if version != VERSION:
-        reason = "a newer tinyslim wrote it" if isinstance(version, int) and version > VERSION else "there is none such"
+        reason = "there is none such"
+        if isinstance(version, int) and version > 0:
+            reason = "a newer tinyslim wrote it" if version > VERSION else "an older tinyslim wrote it; freeze again"
         raise ValueError(f"its version is {version!r}, this tinyslim reads {VERSION}: {reason}")
 
 

@@ -9,7 +9,7 @@ def check_rescaling(op) -> None:
     """Multipliers lie in [2^30, 2^31), shifts in 1 … 62, and no input can drive a sum out of int32.
 
     With a in 0 … 255 a channel's sum Σ (a − Z)·w + bias is largest where a is 255 under positive and 0 under negative
-    weights, least the other way round. Inside int32, sum·m + 2^(s−1) stays inside int64.
+    weights, least the other way round. Inside int32, sum·m + fraction·m/256 + 2^(s−1) stays inside int64.
     """
     weight, bias = op.arrays["weight"], op.arrays["bias"].astype(np.int64)
     axes = tuple(range(weight.ndim - 1))
@@ -24,6 +24,8 @@ def check_rescaling(op) -> None:
             raise ValueError(f"`multiplier` (={multiplier.min()}) must be at least 2^30")
         if not 1 <= shift.min() <= shift.max() <= 62:
             raise ValueError(f"`shift` (={shift.min()} … {shift.max()}) must be from 1 to 62")
+        if (op.arrays["fraction"] != 0)[shift < 22].any():
+            raise ValueError("`fraction` must be 0 where `shift` is below 22: a step is more than a byte's range there")
 
 
 def check_mean(count: int) -> None:

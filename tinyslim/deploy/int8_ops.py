@@ -17,7 +17,7 @@ from .headroom import check_mean, check_rescaling
 from .kinds import REQUIRED, OpKind, Spec, frozen
 
 #: The constants of an output channel, and where its bytes lie.
-RESCALED = frozen(bias=("int32", 1), multiplier=("int32", 1), shift=("int8", 1))
+RESCALED = frozen(bias=("int32", 1), fraction=("int8", 1), multiplier=("int32", 1), shift=("int8", 1))
 OUTPUT = frozen(zero_point=0, low=0, high=255)
 
 
@@ -60,7 +60,7 @@ class Dequantize(ByteKind):
 
 
 class Conv2d(ByteKind):
-    """y = clip(zero_point + ((Σ (x − input_zero_point)·w + bias)·m + 2^(s−1)) >> s, low, high)."""
+    """y = clip(zero_point + ((Σ (x − input_zero_point)·w + bias + fraction/256)·m + 2^(s−1)) >> s, low, high)."""
 
     arrays = frozen(weight=("int8", 4), **RESCALED)
     attributes = frozen(stride=1, padding=(0, 0, 0, 0), input_zero_point=0, **OUTPUT)

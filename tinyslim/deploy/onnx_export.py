@@ -20,9 +20,10 @@ def export_onnx(program, path) -> None:
 
     A float32 Program becomes float32 operators. An int8 Program becomes the same operators between QuantizeLinear and
     DequantizeLinear: uint8 activations with one scale and zero point, int8 weights with a scale for each output
-    channel, int32 biases in steps of S_x·S_w. Its integers are the program's; a runtime multiplies sums by a float32
-    factor where the program has a fixed-point one, so now and then a byte is another by one. A mixed Program has
-    operators of either kind.
+    channel, int32 biases in steps of S_x·S_w. Its integers are the program's, but for the fractions of biases; and a
+    runtime multiplies sums by a float32 factor where the program has a fixed-point one, so now and then a byte is
+    another by one. Where a fraction counts for more than 1/32 of an output's step, an Add of real numbers follows the
+    layer. A mixed Program has operators of either kind.
 
     Parameters
     ----------

@@ -19,6 +19,8 @@ from .ops import in_float32
 
 #: The step of values that nothing fixes: their bytes then span a range of 1.
 FREE_SCALE = 1 / 255
+#: Fractions of biases may move an output by so many of its steps before they are added in real numbers.
+UNSEEN = 1 / 32
 #: They hand on bytes of their inputs' grid.
 KEEPING = {"clip", "concat", "max_pool2d", "flatten"}
 
@@ -99,6 +101,8 @@ class QuantizedWriter:
         x = OPERATORS[op.kind](self.graph, op, inputs, shapes, self._parameter(op, number))
         if op.kind == "logits":
             return x
+        if "fraction" in op.arrays:
+            x = self._with_fractions(op, x, self.scales[number])
         x = bounded(self.graph, op, x, *real_bounds(op, zero_point, self.scales[number]))
         return self.quantize(x, op, self.scales[number], zero_point)
 
@@ -130,6 +134,19 @@ class QuantizedWriter:
             return self.dequantize(kept, source * scale if name == "bias" else scale, array.dtype, kept, axis=axis)
 
         return store
+
+    def _with_fractions(self, op, x: Value, output_scale: float) -> Value:
+        """Adds what biases of whole steps leave over, where it is seen.
+
+        A bias beside integers counts whole steps, and runtimes round it to them if it is real. With an Add behind it
+        they compute the layer in float32, which is slower and no worse.
+        """
+        rest = op.arrays["fraction"] / 256 * factor(op)
+        if np.abs(rest).max() <= UNSEEN:
+            return x
+        shape = (-1,) if op.kind == "linear" else (-1, 1, 1)
+        fraction = self.graph.constant(f"{op.name}.fraction", (rest * output_scale).astype(np.float32).reshape(shape))
+        return Value(self.graph.node("Add", [x.name, fraction], f"{op.name}.biased"), x.order)
 
     def read(self, value: int, scale: float, zero_point: int, reader: str) -> Value:
         """A value's bytes as real numbers; a scale of 0 is that of an input which its op all but ignores."""

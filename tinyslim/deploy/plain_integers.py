@@ -30,9 +30,15 @@ def clip(value: int, low: int, high: int) -> int:
     return max(low, min(value, high))
 
 
-def rescale(total: int, multiplier: int, shift: int, zero_point: int, low: int = 0, high: int = 255) -> int:
-    """A sum as a byte: clip(zero_point + ((total·m + 2^(s−1)) >> s), low, high), the one rounding there is."""
-    return clip(zero_point + ((total * multiplier + (1 << (shift - 1))) >> shift), low, high)
+def rescale(
+    total: int, multiplier: int, shift: int, zero_point: int, low: int = 0, high: int = 255, fraction: int = 0
+) -> int:
+    """A sum of so many steps and 256ths as a byte, with the one rounding there is.
+
+    clip(zero_point + (((256·total + fraction)·m + 2^(s+7)) >> (s+8)), low, high)
+    """
+    exact = (256 * total + fraction) * multiplier
+    return clip(zero_point + ((exact + (1 << (shift + 7))) >> (shift + 8)), low, high)
 
 
 def single(value: float) -> float:
@@ -89,7 +95,7 @@ def pixels(window: Image) -> list[Pixel]:
 
 
 def conv2d(
-    image, weight, bias, multiplier, shift, input_zero_point=0, zero_point=0, low=0, high=255,
+    image, weight, bias, fraction, multiplier, shift, input_zero_point=0, zero_point=0, low=0, high=255,
     stride=1, padding=(0, 0, 0, 0),
 ) -> Image:  # fmt: skip
     """(out_y, out_x, cout) ← (in_y, in_x, cin) ⋆ weight (filter_y, filter_x, cin, cout)."""
@@ -99,7 +105,7 @@ def conv2d(
         for pixel, taps in zip(pixels(window), pixels(weight), strict=True):
             for value, filters in zip(pixel, taps, strict=True):
                 total += (value - input_zero_point) * filters[c]
-        return rescale(total, multiplier[c], shift[c], zero_point, low, high)
+        return rescale(total, multiplier[c], shift[c], zero_point, low, high, fraction[c])
 
     size = len(weight), len(weight[0])
     return [
@@ -109,7 +115,7 @@ def conv2d(
 
 
 def depthwise_conv2d(
-    image, weight, bias, multiplier, shift, input_zero_point=0, zero_point=0, low=0, high=255,
+    image, weight, bias, fraction, multiplier, shift, input_zero_point=0, zero_point=0, low=0, high=255,
     stride=1, padding=(0, 0, 0, 0),
 ) -> Image:  # fmt: skip
     """(out_y, out_x, c) ← (in_y, in_x, c) ⋆ weight (filter_y, filter_x, c): each channel has a filter of its own."""
@@ -118,7 +124,7 @@ def depthwise_conv2d(
         total = bias[c]
         for pixel, taps in zip(pixels(window), pixels(weight), strict=True):
             total += (pixel[c] - input_zero_point) * taps[c]
-        return rescale(total, multiplier[c], shift[c], zero_point, low, high)
+        return rescale(total, multiplier[c], shift[c], zero_point, low, high, fraction[c])
 
     size = len(weight), len(weight[0])
     return [
@@ -135,10 +141,11 @@ def sums(vector: Pixel, weight, bias, input_zero_point: int) -> list[int]:
     ]
 
 
-def linear(vector, weight, bias, multiplier, shift, input_zero_point=0, zero_point=0, low=0, high=255) -> Pixel:
+def linear(vector, weight, bias, fraction, multiplier, shift, input_zero_point=0, zero_point=0, low=0, high=255):
     """A linear layer, bytes to bytes."""
     totals = sums(vector, weight, bias, input_zero_point)
-    return [rescale(total, m, s, zero_point, low, high) for total, m, s in zip(totals, multiplier, shift, strict=True)]
+    channels = zip(totals, multiplier, shift, fraction, strict=True)
+    return [rescale(total, m, s, zero_point, low, high, f) for total, m, s, f in channels]
 
 
 def logits(vector, weight, bias, scale, input_zero_point=0) -> list[float]:

@@ -183,6 +183,17 @@ def load(path) -> Program:
     ValueError
         If the file is anything else: cut short, edited, of another version, or made to do harm. Nothing in it is
         executed, and no more memory is asked for than the file itself takes.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, tinyslim
+    >>> from tinyslim import deploy, nn
+    >>> x = np.ones((1, 8, 8, 1), np.float32)
+    >>> program = tinyslim.freeze(nn.Sequential(nn.GlobalAvgPool2d(), nn.Linear(1, 2)), x)
+    >>> path = tempfile.mkdtemp() + "/program.npz"
+    >>> program.save(path)
+    >>> bool((deploy.load(path).run(x) == program.run(x)).all())
+    True
     """
     with open(path, "rb") as file:
         contents = file.read()

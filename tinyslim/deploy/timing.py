@@ -35,6 +35,15 @@ def latency(program, x: np.ndarray, repeats: int = 100) -> Latency:
         As `Program.run` takes it; one image for what users call latency.
     repeats : int
         Runs that are timed, at least 1.
+
+    Examples
+    --------
+    >>> import numpy as np, tinyslim
+    >>> from tinyslim import deploy, nn
+    >>> net = nn.Sequential(nn.GlobalAvgPool2d(), nn.Linear(1, 2))
+    >>> x = np.zeros((1, 8, 8, 1), np.float32)
+    >>> isinstance(deploy.latency(tinyslim.freeze(net, x), x, repeats=3), deploy.Latency)
+    True
     """
     if repeats < 1:
         raise ValueError(f"`repeats` (={repeats}) must be at least 1")

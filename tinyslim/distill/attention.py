@@ -35,6 +35,14 @@ def attention_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """mean((Qₛ/‖Qₛ‖ − Qₜ/‖Qₜ‖)²) of two maps (n, h, w, ·): the numbers of channels may differ.
 
     Zagoruyko, Komodakis 2017, eq. 2; the mean of squares in the place of the norm, as the authors' own code has it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, distill
+    >>> a, b = Tensor(np.ones((2, 4, 4, 3))), Tensor(np.ones((2, 4, 4, 5)))
+    >>> distill.attention_loss(a, b).item() < 1e-9  # both look everywhere alike
+    True
     """
     return ((attention_map(student) - attention_map(teacher)) ** 2).mean()
 
@@ -50,6 +58,12 @@ class AttentionDistiller(Term):
     student_feature_map, teacher_feature_map : str
         Module paths of maps of one height and width.
     distillation_loss_weight : float
+
+    Examples
+    --------
+    >>> from tinyslim import distill
+    >>> print(distill.AttentionDistiller("blocks.4", "blocks.8").describe())
+    AttentionDistiller (student feature map blocks.4, teacher feature map blocks.8)
     """
 
     student_feature_map: str

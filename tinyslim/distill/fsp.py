@@ -18,6 +18,14 @@ def fsp_loss(student: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tensor]) -> 
 
     Yim, Joo, Bae, Kim 2017, "A gift from knowledge distillation", eq. 1 and 2 (there the squared norm, here its mean).
     Each pair's maps have one height and width; those of the two networks may differ, the channels may not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, distill
+    >>> a, b = Tensor(np.ones((2, 4, 4, 3))), Tensor(np.ones((2, 4, 4, 5)))
+    >>> distill.fsp_loss((a, b), (a, b * 3)).item()
+    4.0
     """
     return ((F.fsp_matrix(*student) - F.fsp_matrix(*teacher)) ** 2).mean()
 

@@ -29,6 +29,14 @@ def hinton_loss(
         (n,).
     temperature, alpha : float
         Above 0; from 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, distill
+    >>> even = Tensor([[0.0, 0.0]])
+    >>> f"{distill.hinton_loss(even, even, np.array([0]), temperature=1.0, alpha=0.5).item():.4f}"
+    '0.6931'
     """
     soft = soft_label_loss(student, teacher, temperature, temperature, scale_by_temperature=True)
     return soft * alpha + F.cross_entropy(student, labels) * (1 - alpha)
@@ -42,6 +50,12 @@ class HintonDistiller(Term):
     ----------
     temperature, alpha : float
     distillation_loss_weight : float
+
+    Examples
+    --------
+    >>> from tinyslim import distill
+    >>> print(distill.HintonDistiller(temperature=4.0, alpha=0.9).describe())
+    HintonDistiller
     """
 
     temperature: float = 4.0

@@ -37,6 +37,12 @@ class L2Distiller(Term):
         Bring the student's channels to the teacher's number by a 1×1 convolution that is learned with the student and
         left behind at the end (FitNets' regressor). Without it the shapes must be equal.
     distillation_loss_weight : float
+
+    Examples
+    --------
+    >>> from tinyslim import distill
+    >>> print(distill.L2Distiller("blocks.4", "blocks.8", projection=True).describe())
+    L2Distiller (student feature map blocks.4, teacher feature map blocks.8, projection True)
     """
 
     student_feature_map: str

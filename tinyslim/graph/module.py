@@ -91,6 +91,15 @@ def to_module(graph: Graph, layers: dict[str, Layer] | None = None) -> GraphModu
     ------
     ValueError
         When batch norm or dropout was called as a function: only their layers know how to train.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import graph, nn
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.GlobalAvgPool2d(), nn.Linear(4, 2))
+    >>> running = graph.to_module(graph.trace(net, np.zeros((1, 8, 8, 1), np.float32)))
+    >>> running(np.zeros((5, 8, 8, 1), np.float32)).shape
+    (5, 2)
     """
     for node in graph:
         if node.op in NEED_A_LAYER and node.module is None:

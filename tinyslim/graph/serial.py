@@ -23,6 +23,15 @@ def to_json(module: GraphModule) -> dict:
     ------
     ValueError
         When two layers share a tensor: it would come back as two. (One layer called twice is no problem.)
+
+    Examples
+    --------
+    >>> import numpy as np, json
+    >>> from tinyslim import graph, nn
+    >>> x = np.zeros((1, 4, 4, 1), np.float32)
+    >>> running = graph.to_module(graph.trace(nn.Sequential(nn.ReLU(), nn.Flatten()), x))
+    >>> len(json.dumps(graph.to_json(running))) > 0
+    True
     """
     state = module.state_dict()
     for path, layer in _layers(module):
@@ -99,6 +108,16 @@ def from_json(header: dict, arrays: dict[str, np.ndarray]) -> GraphModule:
     ------
     ValueError
         When a layer's class or an operation is unknown, or an array is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import graph, nn
+    >>> x = np.ones((1, 3), np.float32)
+    >>> running = graph.to_module(graph.trace(nn.Sequential(nn.Linear(3, 2)), x))
+    >>> again = graph.from_json(graph.to_json(running), running.state_dict())
+    >>> bool((again(x).data == running(x).data).all())
+    True
     """
     layers = {path: _layer(path, config, arrays) for path, config in header["layers"].items()}
     nodes: dict[str, Node] = {}

@@ -58,7 +58,18 @@ def trace(model: Module, example) -> Graph:
 
 @contextmanager
 def evaluating(model: Module) -> Iterator[None]:
-    """Eval mode inside the `with` block; afterwards each module is as it was."""
+    """Eval mode inside the `with` block; afterwards each module is as it was.
+
+    Examples
+    --------
+    >>> from tinyslim import graph, nn
+    >>> layer = nn.BatchNorm2d(4)
+    >>> with graph.evaluating(layer):
+    ...     print(layer.training)
+    False
+    >>> layer.training
+    True
+    """
     modes = [(module, module.training) for module in model.modules()]
     remembered = model.input_shape
     model.eval()

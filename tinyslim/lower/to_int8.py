@@ -6,7 +6,7 @@ A convolution's output y, on the grid S₃·(q₃ − Z₃), is
 
 so with the effective step S = S₂·|c|, the sign of c in the weights, and the bias in steps of S₁S,
 
-    q₃ = Z₃ + (S₁S / S₃) · (Σ (q₁ − Z₁)·±q₂ + round(d / (S₁S))),
+    q₃ = Z₃ + (S₁S / S₃) · (Σ (q₁ − Z₁)·±q₂ + d / (S₁S)),         the last rounded to 256ths,
 
 where S₁S/S₃ = m·2⁻ˢ (Jacob et al. 2018, §2.2 and §2.4). A ReLU is the clip at Z₃ that storing bytes makes anyhow.
 """
@@ -20,7 +20,7 @@ import numpy as np
 from tinyslim import deploy
 from tinyslim.graph import Graph, Node
 from tinyslim.quant import Grid, chain, sum_steps
-from tinyslim.quant.biases import spare_factor
+from tinyslim.quant.biases import split_bias
 from tinyslim.quant.folding import Affine, fold
 from tinyslim.quant.placement import ACTIVATIONS
 
@@ -117,17 +117,19 @@ def _weighted(lowering: Int8Lowering, node: Node) -> None:
     source = lowering.grid_of(node.inputs[0])
     _, affine = fold(lowering.graph, members)
     layer, norm = lowering.graph.layer(node), lowering.graph.neighbour(node)
-    weight, bias, step = integer_layer(layer.integers(norm), layer.scales(norm), affine, source.scale)
+    weight, offset, step = integer_layer(layer.integers(norm), layer.scales(norm), affine, source.scale)
     attributes = {"input_zero_point": source.zero_point}
     if node.op != "linear":
         attributes |= geometry(node, weight)
     covered, grid = lowering.output(members)
     if grid is None:
-        _last_layer(lowering, node, members, attributes, weight, bias, step)
+        _last_layer(lowering, node, members, attributes, weight, offset, step)
         return
     attributes |= _output_range(members, grid)
     multiplier, shift = deploy.multiplier(step / grid.scale)
-    arrays = {"weight": weight, "bias": bias, "multiplier": multiplier, "shift": shift}
+    bias, fraction = split_bias(offset)
+    fraction[shift < 22] = 0  # a step of the sums is 512 of the output and more there
+    arrays = {"weight": weight, "bias": bias, "fraction": fraction, "multiplier": multiplier, "shift": shift}
     value = lowering.emit(node.op, node, **attributes, **arrays)
     lowering.put(covered, value, grid)
 
@@ -150,26 +152,21 @@ def integer_layer(
 
     Returns
     -------
-    weight, bias, step
-        int8 with the sign of c, int32 in steps, and the step S₁·S₂·|c| of each channel's sums, float64.
-
-    Notes
-    -----
-    Weights of few bits leave an int8 room: n·q with the step S₂/n is the same weight, and rounds the bias to an nth. At
-    4 bits a step of the sums is a tenth of an output's, and biases rounded to it cost accuracy that training never met.
+    weight, offset, step
+        int8 with the sign of c, d in steps, float64, and the step S₁·S₂·|c| of each channel's sums, float64.
     """
-    finer = spare_factor(weight)
-    signed = (np.where(affine.factor < 0, -weight, weight) * np.int8(finer)).astype(np.int8)
-    step = sum_steps(scales / finer, affine, input_scale)
-    return signed, np.rint(affine.offset / step).astype(np.int32), step
+    signed = np.where(affine.factor < 0, -weight, weight).astype(np.int8)
+    step = sum_steps(scales, affine, input_scale)
+    return signed, affine.offset / step, step
 
 
-def _last_layer(lowering: Int8Lowering, node: Node, members, attributes, weight, bias, step) -> None:
+def _last_layer(lowering: Int8Lowering, node: Node, members, attributes, weight, offset, step) -> None:
     """The network's output stays an exact sum, times a real number: its logits."""
     if node.op != "linear" or (len(members) > 1 and members[-1].op != "batch_norm"):
         raise ValueError(
             f"{members[-1].name} ({members[-1].op}) is the network's output; a Program ends in a linear layer"
         )
+    bias = np.rint(offset).astype(np.int32)
     value = lowering.emit("logits", node, **attributes, weight=weight, bias=bias, scale=step.astype(np.float32))
     lowering.put(members, value, None)
 

@@ -23,8 +23,9 @@ def convolution(step: Step) -> Value:
     value, sides = without_padding(value, sides)
     check_result(value.image, size, stride, sides, len(weight))
     kind, ours = _kind_of(step.integer("group", 1), value.channels, weight)
-    bias = step.reals(2, "bias", required=False) if step.has(2) else step.bias_behind(len(weight), 4)
+    bias = step.reals(2, "bias", required=False)
     _check_vector("bias", bias, len(weight))
+    bias = _sum(bias, step.bias_behind(len(weight), 4))
     layer = step.layer(kind, {"stride": stride, "padding": simplest(sides)}, {"weight": ours, "bias": bias})
     return Value(layer(value.tensor))
 
@@ -86,7 +87,14 @@ def gemm(step: Step) -> Value:
         if bias.size not in (1, weight.shape[1]):
             raise ValueError(f"has a bias of the shape {bias.shape}; expected ({weight.shape[1]},)")
         bias = np.broadcast_to(step.number("beta", 1.0) * bias.reshape(-1), weight.shape[1])
-    return _linear(step, value, weight, bias)
+    return _linear(step, value, weight, _sum(bias, step.bias_behind(weight.shape[1], 2)))
+
+
+def _sum(bias: np.ndarray | None, behind: np.ndarray | None) -> np.ndarray | None:
+    """A layer's own bias, and that of an Add behind it."""
+    if bias is None or behind is None:
+        return behind if bias is None else bias
+    return bias + behind
 
 
 def matrix_product(step: Step) -> Value:

@@ -94,13 +94,26 @@ def resnet20(num_classes: int = 10, in_channels: int = 3, seed: int = 0, pretrai
     num_classes, in_channels, seed : int
     pretrained : str, optional
         "fashion_mnist": the weights that ship, for ``in_channels=1``; the recipes' teacher.
+
+    Examples
+    --------
+    >>> from tinyslim import models
+    >>> sum(parameter.size for parameter in models.resnet20().parameters())
+    272474
     """
     model = CifarResNet(3, num_classes, in_channels, seed)
     return _with_weights(model, "resnet20", pretrained)
 
 
 def resnet56(num_classes: int = 10, in_channels: int = 3, seed: int = 0, pretrained: str | None = None) -> CifarResNet:
-    """The residual network of 56 layers for small images (He et al. 2016, §4.2); settings as `resnet20`."""
+    """The residual network of 56 layers for small images (He et al. 2016, §4.2); settings as `resnet20`.
+
+    Examples
+    --------
+    >>> from tinyslim import models
+    >>> sum(parameter.size for parameter in models.resnet56().parameters())
+    855770
+    """
     model = CifarResNet(9, num_classes, in_channels, seed)
     return _with_weights(model, "resnet56", pretrained)
 

@@ -36,6 +36,14 @@ class Conv2d(Layer):
     ----------
     weight, bias : Tensor
         (size, size, cin, cout) and (cout,) or None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, nn
+    >>> layer = nn.Conv2d(3, 16, 3, stride=2, padding=1)
+    >>> layer.weight.shape, layer(Tensor(np.zeros((1, 32, 32, 3)))).shape
+    ((3, 3, 3, 16), (1, 16, 16, 16))
     """
 
     op = "conv2d"
@@ -59,6 +67,14 @@ class DepthwiseConv2d(Layer):
     ----------
     weight, bias : Tensor
         (size, size, channels) and (channels,) or None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, nn
+    >>> layer = nn.DepthwiseConv2d(16, 3, padding=1)
+    >>> layer.weight.shape, layer(Tensor(np.zeros((1, 8, 8, 16)))).shape
+    ((3, 3, 16), (1, 8, 8, 16))
     """
 
     op = "depthwise_conv2d"
@@ -82,6 +98,14 @@ class Linear(Layer):
     ----------
     weight, bias : Tensor
         (in, out) and (out,) or None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, nn
+    >>> layer = nn.Linear(4, 10)
+    >>> layer.weight.shape, layer(Tensor(np.zeros((2, 4)))).shape
+    ((4, 10), (2, 10))
     """
 
     op = "linear"
@@ -107,6 +131,15 @@ class BatchNorm2d(Layer):
         γ and β, (channels,).
     running_mean, running_var : numpy.ndarray
         (channels,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, nn
+    >>> layer = nn.BatchNorm2d(1)
+    >>> _ = layer(Tensor(np.ones((4, 2, 2, 1))))  # a new layer trains
+    >>> layer.running_mean
+    array([0.1], dtype=float32)
     """
 
     op = "batch_norm"

@@ -14,7 +14,14 @@ from .module import Module
 
 
 class ReLU(Layer):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor, nn
+    >>> nn.ReLU()(Tensor([-1.0, 2.0])).data
+    array([0., 2.], dtype=float32)
+    """
 
     op = "relu"
 
@@ -23,7 +30,14 @@ class ReLU(Layer):
 
 
 class ReLU6(Layer):
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6).
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor, nn
+    >>> nn.ReLU6()(Tensor([-1.0, 2.0, 8.0])).data
+    array([0., 2., 6.], dtype=float32)
+    """
 
     op = "relu6"
 
@@ -32,7 +46,14 @@ class ReLU6(Layer):
 
 
 class Sigmoid(Layer):
-    """1 / (1 + e⁻ˣ)."""
+    """1 / (1 + e⁻ˣ).
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor, nn
+    >>> nn.Sigmoid()(Tensor([0.0])).data
+    array([0.5], dtype=float32)
+    """
 
     op = "sigmoid"
 
@@ -41,7 +62,14 @@ class Sigmoid(Layer):
 
 
 class Tanh(Layer):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor, nn
+    >>> nn.Tanh()(Tensor([0.0])).data
+    array([0.], dtype=float32)
+    """
 
     op = "tanh"
 
@@ -50,7 +78,15 @@ class Tanh(Layer):
 
 
 class MaxPool2d(Layer):
-    """The largest of each window; `stride` defaults to `size`."""
+    """The largest of each window; `stride` defaults to `size`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, nn
+    >>> nn.MaxPool2d(3, stride=2, padding=1)(Tensor(np.zeros((1, 8, 8, 4)))).shape
+    (1, 4, 4, 4)
+    """
 
     op = "max_pool2d"
     settings = ("size", "stride", "padding")
@@ -63,7 +99,15 @@ class MaxPool2d(Layer):
 
 
 class AvgPool2d(Layer):
-    """The mean of each window, padding counted; `stride` defaults to `size`."""
+    """The mean of each window, padding counted; `stride` defaults to `size`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, nn
+    >>> nn.AvgPool2d(2)(Tensor(np.zeros((1, 8, 8, 4)))).shape
+    (1, 4, 4, 4)
+    """
 
     op = "avg_pool2d"
     settings = ("size", "stride", "padding")
@@ -76,7 +120,15 @@ class AvgPool2d(Layer):
 
 
 class GlobalAvgPool2d(Layer):
-    """The mean over the whole image: (n, y, x, c) → (n, c)."""
+    """The mean over the whole image: (n, y, x, c) → (n, c).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, nn
+    >>> nn.GlobalAvgPool2d()(Tensor(np.zeros((1, 8, 8, 4)))).shape
+    (1, 4)
+    """
 
     op = "global_avg_pool2d"
 
@@ -85,7 +137,15 @@ class GlobalAvgPool2d(Layer):
 
 
 class Flatten(Layer):
-    """(n, …) → (n, everything else)."""
+    """(n, …) → (n, everything else).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, nn
+    >>> nn.Flatten()(Tensor(np.zeros((2, 3, 3, 4)))).shape
+    (2, 36)
+    """
 
     op = "flatten"
 
@@ -98,6 +158,14 @@ class Dropout(Layer):
 
     The random numbers follow from `seed` and from how often the layer was called in training. That count is a buffer,
     so that training resumed from a checkpoint draws the same numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, nn
+    >>> layer = nn.Dropout(0.5).eval()  # in training, half of the elements become 0
+    >>> layer(Tensor(np.ones(3))).data
+    array([1., 1., 1.])
     """
 
     op = "dropout"

@@ -22,6 +22,16 @@ class Adam(Optimizer):
         See `Optimizer`; the decay is part of the gradient g here.
     betas : tuple of float
     eps : float
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor, optim
+    >>> x = Tensor(1.0, requires_grad=True)
+    >>> optimizer = optim.Adam([x], lr=0.1)
+    >>> (x * x).backward()
+    >>> optimizer.step()
+    >>> round(x.item(), 3)
+    0.9
     """
 
     buffer_names = ("mean", "square")
@@ -50,6 +60,16 @@ class AdamW(Adam):
     """Adam whose weights shrink by lr·weight_decay a step, whatever their gradients were.
 
     Loshchilov, Hutter 2019, algorithm 2.
+
+    Examples
+    --------
+    >>> from tinyslim import Tensor, optim
+    >>> x = Tensor(1.0, requires_grad=True)
+    >>> optimizer = optim.AdamW([x], lr=0.1, weight_decay=0.0)
+    >>> (x * x).backward()
+    >>> optimizer.step()
+    >>> round(x.item(), 3)
+    0.9
     """
 
     def update(self, parameter: Tensor, buffers: dict[str, np.ndarray]) -> None:

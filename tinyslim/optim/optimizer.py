@@ -84,6 +84,15 @@ def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> float:
     """Scale all gradients together so that their norm is at most `max_norm`; returns the norm before.
 
     Pascanu, Mikolov, Bengio 2013, algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import Tensor, optim
+    >>> x = Tensor([3.0, 4.0], requires_grad=True)
+    >>> (x * x / 2).sum().backward()
+    >>> float(optim.clip_gradients([x], max_norm=1.0)), x.grad
+    (5.0, array([0.6, 0.8], dtype=float32))
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = float(np.sqrt(sum(float(np.vdot(grad, grad)) for grad in gradients)))

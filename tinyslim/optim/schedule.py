@@ -9,7 +9,14 @@ Schedule = Callable[[int], float]
 
 
 def constant(lr: float) -> Schedule:
-    """The same learning rate at every step."""
+    """The same learning rate at every step.
+
+    Examples
+    --------
+    >>> from tinyslim import optim
+    >>> optim.constant(0.1)(0), optim.constant(0.1)(1000)
+    (0.1, 0.1)
+    """
     return lambda step: lr
 
 
@@ -36,7 +43,15 @@ def cosine(lr: float, total: int, warmup: int = 0, final: float = 0.0) -> Schedu
 
 
 def step_decay(lr: float, milestones: tuple[int, ...], factor: float = 0.1) -> Schedule:
-    """Times `factor` at each of the `milestones` (step numbers)."""
+    """Times `factor` at each of the `milestones` (step numbers).
+
+    Examples
+    --------
+    >>> from tinyslim import optim
+    >>> rate = optim.step_decay(1.0, milestones=(10, 20))
+    >>> [f"{rate(step):g}" for step in (0, 9, 10, 20)]
+    ['1', '1', '0.1', '0.01']
+    """
     _check(lr=lr)
     return lambda step: lr * factor ** sum(step >= milestone for milestone in milestones)
 
@@ -45,6 +60,13 @@ def one_cycle(lr: float, total: int, rise: float = 0.3, start: float = 0.04, fin
     """Up half a cosine from `start`·lr to lr over the share `rise` of all steps, then down to `final`·lr.
 
     Smith, Topin 2018 (super-convergence), with cosines for straight lines.
+
+    Examples
+    --------
+    >>> from tinyslim import optim
+    >>> rate = optim.one_cycle(1.0, total=100)
+    >>> [f"{rate(step):.2f}" for step in (0, 30, 99)]
+    ['0.04', '1.00', '0.00']
     """
     _check(lr=lr, total=total)
     top = max(rise * total, 1e-9)
@@ -63,7 +85,14 @@ SCHEDULES = ("constant", "cosine", "one_cycle", "step")
 
 
 def by_name(name: str, lr: float, total: int) -> Schedule:
-    """The schedule of this name over `total` steps; "step" falls at one half and at three quarters."""
+    """The schedule of this name over `total` steps; "step" falls at one half and at three quarters.
+
+    Examples
+    --------
+    >>> from tinyslim import optim
+    >>> optim.by_name("cosine", 0.1, total=100)(0)
+    0.1
+    """
     if name == "constant":
         return constant(lr)
     if name == "cosine":

@@ -105,6 +105,16 @@ def channel_scores(
     Each layer's scores are divided by the mean of their sizes. Where several layers make a channel together (the
     branches of a residual add), its score is the sum of theirs: undivided, the branch with the larger weights would
     decide alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import nn, prune
+    >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3))
+    >>> net.get("0").weight.data[:] = [1.0, 2.0]
+    >>> structure = prune.read_structure(net, np.zeros((1, 7, 7, 1)))
+    >>> prune.channel_scores(structure, structure.groups)
+    {'0': array([0.66666667, 1.33333333])}
     """
     score, rng = find_criterion(criterion), np.random.default_rng(seed)
     weights = {axis.path: structure.channels.parameters[axis.path].data for axis in structure.channels.makers()}

@@ -31,6 +31,15 @@ def recalibrate_batch_norm(model: Module, batches: Iterable[np.ndarray]) -> None
         When there are no batches, or a statistic is not finite.
     TypeError
         When a batch does not hold floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import nn, prune
+    >>> net = nn.Sequential(nn.BatchNorm2d(1))
+    >>> prune.recalibrate_batch_norm(net, [np.full((2, 4, 4, 1), 3.0, np.float32)])
+    >>> net.get("0").running_mean
+    array([3.], dtype=float32)
     """
     layers = [layer for layer in model.modules() if isinstance(layer, BatchNorm2d)]
     before = [(layer, layer.running_mean.copy(), layer.running_var.copy()) for layer in layers]

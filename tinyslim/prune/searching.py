@@ -231,5 +231,15 @@ def search(
     -------
     Module
         Of the same class, with the same preprocessing, in the same mode, and not retrained.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import nn, prune
+    >>> net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    >>> evaluate = lambda smaller: smaller.get("0").weight.size / 72  # prefers to keep the first layer
+    >>> smaller = prune.search(net, np.zeros((1, 7, 7, 1)), evaluate, target_flops=0.5, steps=5)
+    >>> smaller.get("0").weight.shape, smaller.get("2").weight.shape
+    ((3, 3, 1, 6), (3, 3, 6, 4))
     """
     return plan_search(model, example, evaluate, target_flops, steps, seed, executor, **settings).plan.apply()

@@ -102,5 +102,17 @@ def sensitive(
         nearest that can).
     PruningMismatchError
         When the result does not compute what `model` computes with the same channels at zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import nn, prune
+    >>> net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    >>> evaluate = lambda smaller: smaller.get("0").weight.size / 72  # as if the first layer were all that counts
+    >>> example = np.zeros((1, 7, 7, 1))
+    >>> measured = prune.sensitivity(net, example, evaluate, ratios=(0.25, 0.5, 0.75))
+    >>> smaller = prune.sensitive(net, example, measured, target_flops=0.4)
+    >>> smaller.get("0").weight.shape, smaller.get("2").weight.shape
+    ((3, 3, 1, 8), (3, 3, 8, 3))
     """
     return plan_sensitive(model, example, sensitivity, target_flops, criterion, pruned_params, seed, round_to).apply()

@@ -129,11 +129,12 @@ def compare(model: GraphModule, program: Program, batch: np.ndarray) -> Comparis
     judged by itself. Let v be the exact output in steps of its grid, before it is rounded. Integers and simulation
     differ where a boundary n + 1/2 lies between what either has for v, and there are three reasons for it:
 
-    1. Biases are int32 in the Program, rounded to half a step of the sums: v moves by up to M/2, M/4 on average, where
+    1. Biases count 256ths of a step of the sums in the Program: v moves by up to M/512, M/1024 on average, where
        M = S₁·S₂·|c|/S₃ is the step of the sums in steps of the output. Boundaries lie one step apart, so that changes a
-       share M/4 of the integers, 0.01 to 0.3 % in most layers. But where batch norm magnifies a channel that hardly
-       varies (c = γ/σ is large), M is above 1, and its bias is off by whole steps. All of it is known beforehand: the
-       simulation is given these biases (`round_biases`), and the column "by bias" tells how many integers that changed.
+       share M/1024 of the integers: 10⁻⁵ in most layers, 10⁻⁴ with weights of 4 bits. Where batch norm magnifies a
+       channel that hardly varies (c = γ/σ is large), M is above 1, and it may be one in some hundred. All of it is
+       known beforehand: the simulation is given these biases (`round_biases`), and the column "by bias" tells how many
+       integers that changed. Logits have biases of whole steps.
     2. The simulation sums k products in float32: v is off by about √k·2⁻²⁴ times the size of the partial sums, which
        are some hundred steps. That is 10⁻⁶ to 10⁻⁴ steps, and the share of the integers that differ. The Program's sum
        is exact, and its m·2⁻ˢ is within 2⁻³¹ of M.

@@ -71,6 +71,13 @@ def weight_scales(weight: np.ndarray, bits: int, per_channel: bool) -> np.ndarra
     """The steps of a weight's symmetric grid: one an output channel (the last axis), all equal if not `per_channel`.
 
     Krishnamoorthi 2018, §2.2: a filter that batch norm has made large must not cost the small ones their resolution.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import quant
+    >>> quant.weight_scales(np.array([[12.7, -0.5], [1.0, 25.4]], np.float32), bits=8, per_channel=True)
+    array([0.1, 0.2], dtype=float32)
     """
     axes = tuple(range(weight.ndim - 1)) if per_channel else None
     largest = np.broadcast_to(np.abs(weight).max(axis=axes), weight.shape[-1:])
@@ -83,7 +90,17 @@ def weight_limit(bits: int) -> int:
 
 
 def integer_weights(weight: np.ndarray, scales: np.ndarray, bits: int) -> np.ndarray:
-    """round(w / S) as int8: the integers that fake quantisation stands for."""
+    """round(w / S) as int8: the integers that fake quantisation stands for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import quant
+    >>> weight = np.array([[12.7, -0.5], [1.0, 25.4]], np.float32)
+    >>> quant.integer_weights(weight, quant.weight_scales(weight, 8, per_channel=True), bits=8)
+    array([[127,  -2],
+           [ 10, 127]], dtype=int8)
+    """
     limit = weight_limit(bits)
     return np.clip(np.rint(weight / scales), -limit, limit).astype(np.int8)
 

@@ -119,5 +119,17 @@ def _head(node: Node) -> Node:
 
 
 def is_prepared(graph: Graph) -> bool:
-    """Whether a traced network has fake quantisers."""
+    """Whether a traced network has fake quantisers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import graph, nn, quant
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.GlobalAvgPool2d(), nn.Linear(4, 2))
+    >>> x = np.ones((1, 8, 8, 1), np.float32)
+    >>> prepared = quant.prepare(net, x)
+    >>> _ = prepared(x)  # the first batch sets the ranges
+    >>> quant.is_prepared(graph.trace(net, x)), quant.is_prepared(graph.trace(prepared, x))
+    (False, True)
+    """
     return any(node.op == "fake_quant" for node in graph)

@@ -82,5 +82,13 @@ def unpack(file: BinaryIO, kind: str, name: str) -> tuple[dict, dict[str, np.nda
 
 
 def arrays_under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays whose names begin with `prefix`, by the rest of their names."""
+    """The arrays whose names begin with `prefix`, by the rest of their names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import train
+    >>> list(train.arrays_under("model.", {"model.weight": np.zeros(2), "optimizer.velocity": np.zeros(2)}))
+    ['weight']
+    """
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -102,6 +102,16 @@ def fit(
     ------
     TrainingDivergedError
         When the loss is no longer finite; the checkpoint of the last good epoch stays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import data, nn, train
+    >>> pixels = data.Dataset(np.arange(4 * 64).reshape(4, 8, 8, 1).astype(np.uint8), [0, 1, 0, 1], ["even", "odd"])
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.GlobalAvgPool2d(), nn.Linear(4, 2))
+    >>> history = train.fit(net, pixels, epochs=2, batch_size=2, quiet=True)
+    >>> [entry["epoch"] for entry in history]
+    [1, 2]
     """
     if getattr(loss, "learns", False):
         raise ValueError(

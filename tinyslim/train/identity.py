@@ -26,14 +26,30 @@ def model_digest(model: Module, example: np.ndarray) -> str:
 
 
 def data_digest(dataset: Dataset) -> str:
-    """What a data set is, in a few words and a number."""
+    """What a data set is, in a few words and a number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import data, train
+    >>> pixels = data.Dataset(np.zeros((4, 8, 8, 1), np.uint8), [0, 1, 0, 1], ["even", "odd"])
+    >>> print(train.data_digest(pixels))
+    Dataset(4 images of 8×8×1, 2 classes), sha256 96b5e2dc412e7e79
+    """
     digest = hashlib.sha256(np.ascontiguousarray(dataset.images).data)
     digest.update(np.ascontiguousarray(dataset.labels).data)
     return f"{dataset!r}, sha256 {digest.hexdigest()[:16]}"
 
 
 def differences(was: Mapping[str, object], now: Mapping[str, object]) -> str:
-    """What differs between two descriptions of a run, name by name; empty where nothing does."""
+    """What differs between two descriptions of a run, name by name; empty where nothing does.
+
+    Examples
+    --------
+    >>> from tinyslim import train
+    >>> print(train.differences({"lr": 0.1, "seed": 0}, {"lr": 0.2, "seed": 0}))
+    lr was 0.1, now 0.2
+    """
     return "; ".join(
         f"{name} was {was.get(name)!r}, now {now.get(name)!r}"
         for name in sorted(was.keys() | now.keys())

@@ -22,6 +22,15 @@ def predict(model, dataset) -> np.ndarray:
         A Module gets images normalised by its own `preprocessing` (the data set's where it has none);
         a Program gets the uint8 images as they are.
     dataset : Dataset
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import data, nn, train
+    >>> pixels = data.Dataset(np.zeros((4, 8, 8, 1), np.uint8), [0, 1, 0, 1], ["even", "odd"])
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.GlobalAvgPool2d(), nn.Linear(4, 2))
+    >>> train.predict(net, pixels).shape
+    (4, 2)
     """
     parts = [slice(start, min(start + BATCH, len(dataset))) for start in range(0, len(dataset), BATCH)]
     if hasattr(model, "run"):
@@ -34,6 +43,14 @@ def in_top(logits: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """For each row, whether fewer than `k` other classes have a logit at least as large as the label's: (n,) bool.
 
     A tie counts against the model: one that gives every class the same logit has learned nothing. So does NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import train
+    >>> logits = np.array([[1.0, 3.0, 2.0], [1.0, 3.0, 2.0]])
+    >>> train.in_top(logits, np.array([1, 2]), k=1)
+    array([ True, False])
     """
     own = logits[np.arange(len(labels)), labels][:, None]
     # "Not below" rather than "at least": every comparison with NaN is false, and a NaN is never right.
@@ -41,7 +58,16 @@ def in_top(logits: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
 
 
 def scores(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """top1 and top5 as shares from 0 to 1, and the mean cross-entropy."""
+    """top1 and top5 as shares from 0 to 1, and the mean cross-entropy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import train
+    >>> found = train.scores(np.array([[9.0, 0.0], [0.0, 9.0]]), np.array([0, 0]))
+    >>> float(found["top1"]), round(float(found["loss"]), 3)
+    (0.5, 4.5)
+    """
     return {
         "top1": float(in_top(logits, labels, 1).mean()),
         "top5": float(in_top(logits, labels, 5).mean()),
@@ -50,7 +76,17 @@ def scores(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def evaluate(model, test_set) -> dict[str, float]:
-    """top1 and top5 as shares from 0 to 1, and the mean cross-entropy, of a Module or a Program on a data set."""
+    """top1 and top5 as shares from 0 to 1, and the mean cross-entropy, of a Module or a Program on a data set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import data, nn, train
+    >>> pixels = data.Dataset(np.zeros((4, 8, 8, 1), np.uint8), [0, 1, 0, 1], ["even", "odd"])
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.GlobalAvgPool2d(), nn.Linear(4, 2))
+    >>> sorted(train.evaluate(net, pixels))
+    ['loss', 'top1', 'top5']
+    """
     return scores(predict(model, test_set), test_set.labels)
 
 

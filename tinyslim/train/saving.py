@@ -21,6 +21,14 @@ def as_graph_module(model: Module, example=None) -> GraphModule:
     model : Module
     example : array, optional
         A batch that the model takes; by default one zero image of the size that it saw last.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import nn, train
+    >>> running = train.as_graph_module(nn.Sequential(nn.Linear(3, 2)), np.ones((1, 3), np.float32))
+    >>> train.as_graph_module(running) is running
+    True
     """
     if isinstance(model, GraphModule):
         return model
@@ -55,7 +63,17 @@ def save(model: Module, path, example=None) -> None:
 
 
 def to_bytes(model: Module, example=None) -> bytes:
-    """What `save` writes, to be sent to another process."""
+    """What `save` writes, to be sent to another process.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import nn, train
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.GlobalAvgPool2d(), nn.Linear(4, 2))
+    >>> again = train.from_bytes(train.to_bytes(net, np.zeros((1, 8, 8, 1), np.float32)))
+    >>> bool((again.get("0").weight.data == net.get("0").weight.data).all())
+    True
+    """
     return pack(*_contents(model, example))
 
 
@@ -77,7 +95,16 @@ def load(path) -> GraphModule:
 
 
 def from_bytes(contents: bytes) -> GraphModule:
-    """The model that `to_bytes` was given, in eval mode."""
+    """The model that `to_bytes` was given, in eval mode.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinyslim import nn, train
+    >>> x = np.ones((1, 3), np.float32)
+    >>> train.from_bytes(train.to_bytes(nn.Sequential(nn.Linear(3, 2)), x))(x).shape
+    (1, 2)
+    """
     return _restore(*unpack(io.BytesIO(contents), "model", "what was sent"))
 
 
