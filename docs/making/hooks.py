@@ -69,7 +69,8 @@ def _section_of_readme(heading: str) -> str:
     found = re.search(rf"^## {re.escape(heading)}\n(.+?)(?=^## |\Z)", text, flags=re.M | re.S)
     if not found:
         raise ValueError(f"README.md has no section {heading!r}")
-    return found[1].strip()
+    text = re.sub(r"\]\(results/[^)]+\.md\)", "](results.md#tables-over-several-seeds)", found[1].strip())
+    return text.replace("](docs/", "](")
 
 
 def _result_files(pattern: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -73,3 +74,22 @@ def test_command_that_does_not_exist_is_found(line, tmp_path, capsys):
     (words,) = commands(page)
     with pytest.raises((SystemExit, ValueError)):
         check_command(words)
+
+
+def numbers_in_tables(text: str) -> set[str]:
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    return {number for row in rows for number in re.findall(r"\d[\d,]*\.?\d+", row)}
+
+
+def test_chinese_readme_tells_only_numbers_that_the_english_one_tells():
+    chinese, english = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.zh-CN.md", "README.md"))
+    assert len(numbers_in_tables(chinese)) > 40
+    assert numbers_in_tables(chinese) - numbers_in_tables(english) == set()
+    assert numbers_in_tables(chinese.replace("122,755", "122,756")) - numbers_in_tables(english) == {"122,756"}
+
+
+def test_chinese_readme_has_the_two_commands_of_the_english_one():
+    english = (ROOT / "README.md").read_text(encoding="utf-8")
+    marked = re.findall(r"^(.+)  # the (?:main job|tests)$", english, flags=re.M)
+    assert len(marked) == 2
+    assert all(line in (ROOT / "README.zh-CN.md").read_text(encoding="utf-8") for line in marked)
