@@ -134,8 +134,8 @@ assert far[1] > far[0] / 2, "with T² the gradient keeps its size when T grows"
 # ## Learn from it
 #
 # The student has eleven times fewer parameters, and it gets no more than 1,000 pictures. Once it learns from their labels
-# alone, once from the teacher's soft labels as well; three seeds each, for one would prove nothing (lesson 6). The
-# teacher is asked once for each picture and remembered.
+# alone, once from the teacher's soft labels ($T = 2$, and $\beta = 0.1$ for the true ones); three seeds each, for one would
+# prove nothing (lesson 6). The teacher is asked once for each picture and remembered.
 
 
 # %%
@@ -238,6 +238,9 @@ course.picture(
 )  # fmt: skip
 
 # %% [markdown]
+# Soft labels are worth several points, more than the seeds differ. What attention adds lies within their spread: to claim
+# it, one would need more seeds.
+#
 # **Think.** Let $T$ grow without bound in your gradient. What does the student then learn, and why is this not the best
 # for a small one? (On this task $T = 8$ gives about 72 %.)
 

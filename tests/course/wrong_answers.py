@@ -125,6 +125,20 @@ WRONG = {
         "    return np.clip(np.rint(x / scale), -limit, limit) * scale, each(lambda grad: grad)",
         "pushing further changes nothing",
     ),
+    (12, "fixed_point"): ("def fixed_point(real):\n    return round(real * 2**31), 31", "below 2³⁰"),
+    (12, "one_byte"): (
+        "def one_byte(values, weights, bias, m, s, zero_in, zero_out, low, high):\n"
+        "    total = bias + sum((value - zero_in) * weight for value, weight in zip(values, weights))\n"
+        "    return max(low, min(zero_out + round(total * m / 2**s), high))",
+        "a tie, and ties go up",
+    ),
+    (12, "many_bytes"): (
+        "def many_bytes(columns, weight, bias, m, s, zero_in, zero_out, low, high):\n"
+        "    total = (columns - np.uint8(zero_in)).astype(np.int64) @ weight.astype(np.int64) + bias\n"
+        "    rounded = (total * m.astype(np.int64) + (1 << (s.astype(np.int64) - 1))) >> s\n"
+        "    return np.clip(zero_out + rounded, low, high).astype(np.uint8)",
+        "wrap around in silence",
+    ),
     (13, "soften"): (
         "def soften(logits, temperature):\n    p = np.exp(logits - logits.max(axis=1, keepdims=True))\n"
         "    return p / p.sum(axis=1, keepdims=True) / temperature",
