@@ -12,11 +12,11 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from tinyslim.kernels import rescale_int8
 
 import tinyslim
 from tinyslim import course, data, models, prune, quant, report
 from tinyslim.deploy import plain_integers
-from tinyslim.kernels import rescale_int8
 
 # %% [markdown]
 # ## The network
