@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from itertools import chain
 
 import numpy as np
 
-from tinyslim.kernels import geometry
+from tinyslim.kernels import geometry, reference
 
 from .shapes import Geometry, Normal, convolution_calls, depthwise_calls, other_calls, product_calls
 from .shapes_int8 import Bytes, convolution_calls_int8, other_calls_int8, product_calls_int8
@@ -79,7 +80,8 @@ def operations(kernel: str, arguments: tuple) -> int | None:
         return 2 * math.prod(second.shape[:3]) * math.prod(arguments[2])
     if kernel.endswith("gradients"):
         return 4 * math.prod(second.shape[:3]) * arguments[2].size
-    window = geometry.window(first.shape, second.shape[:2], *arguments[-2:])
+    named = signature(getattr(reference, kernel)).bind(*arguments).arguments
+    window = geometry.window(first.shape, second.shape[:2], named["stride"], named["padding"])
     return 2 * len(first) * window.out_y * window.out_x * second.size
 
 
