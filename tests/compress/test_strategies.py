@@ -148,18 +148,18 @@ def test_batch_norm_stands_still_for_the_last_share_of_quantisations_steps(
 ):
     norms, gammas = [], []
 
-    class Watcher(compress.Strategy):
+    class NormWatcher(compress.Strategy):
         def on_batch_end(self, context):
             if context.epoch >= 1:
                 layers = [m for m in context.model.modules() if isinstance(m, nn.BatchNorm2d)]
                 norms.append(np.concatenate([m.running_var for m in layers]))
                 gammas.append(np.concatenate([m.weight.data for m in layers]))
 
-    compress.register(Watcher)
+    compress.register(NormWatcher)
     batch_size = -(-len(train_set) // 3)
     tables = {
         "quant": {"class": "QuantizationStrategy", "start_epoch": 1, "freeze_batch_norm": share},
-        "watch": {"class": "Watcher"},
+        "watch": {"class": "NormWatcher"},
     }
     config = {"compressor": {"epochs": 3, "batch_size": batch_size}, "strategies": tables}
     run(trained, train_set, test_set, config, tmp_path)
