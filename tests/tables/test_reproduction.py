@@ -70,8 +70,12 @@ def record(folder, name: str, table: str = "prune") -> dict:
     return read_record(folder / "results" / "fashion_mnist_mini" / table / f"{name}.json")
 
 
+#: What a clock says, and on how many threads it said it.
+CLOCK = {"seconds", "latency_ms", "threads"}
+
+
 def numbers(found: dict) -> dict:
-    """A record without what a clock says, and on how many threads it said it."""
+    """A record without what a clock says."""
 
     def timeless(value):
         if isinstance(value, dict):
