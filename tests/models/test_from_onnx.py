@@ -82,6 +82,17 @@ def test_a_network_that_arrived_is_halved_trained_and_leaves_as_int8(name, store
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_network_that_arrived_is_calibrated_without_training(name, stored):
+    """The int8 Program follows PyTorch's own logits, on the images that they are stored for."""
+    model, images = arrived(name), stored["images"]
+    calibrated = quant.calibrate(model, [noise(16), images], "mse", bias_correction=True)
+    program = tinyslim.freeze(calibrated, images[:1])
+    assert program.kind == "int8"
+    correlation = np.corrcoef(program.run(images).ravel(), stored[name].ravel())[0, 1]
+    assert correlation > 0.95
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_training_moves_every_weight_and_the_running_statistics(name):
     """A bias before a pointwise convolution and its norm has no gradient: the norm takes any constant away."""
     model = arrived(name)
